@@ -1,0 +1,58 @@
+# The same commands for people and for CI. Each sets up what it needs, and is quick the second time.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# One thread for each test process: two that share two cores would wait for each other.
+TEST_ENVIRONMENT := OMP_NUM_THREADS=1 MPLBACKEND=agg
+
+.PHONY: setup demo test check format bench reproduce docs clean
+
+setup: .venv/.test
+
+.venv/.base: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Isthmus needs Python 3.11 or newer.") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	touch $@
+
+.venv/.test: .venv/.base
+	$(PIP) --editable '.[test]'
+	touch $@
+
+.venv/.docs: .venv/.base
+	$(PIP) --editable '.[docs]'
+	touch $@
+
+.venv/.bench: .venv/.test
+	$(PIP) --editable '.[bench]'
+	touch $@
+
+demo: .venv/.base
+	$(BIN)/isthmus demo
+
+test: check
+	$(TEST_ENVIRONMENT) $(BIN)/pytest
+
+check: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.bench
+	$(BIN)/python benchmarks/speed.py
+
+reproduce: .venv/.test
+	$(BIN)/python benchmarks/reproduce.py $(ONLY)
+
+docs: .venv/.docs
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
+clean:
+	rm -rf .venv site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

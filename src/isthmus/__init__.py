@@ -1,0 +1,36 @@
+"""Isthmus: autoencoders and encoder-decoder segmentation, from one equation.
+
+    minimise over θ    E[ L( y, g(f(C(x))) ) ]  +  Σ λ_k Ω_k
+
+``from isthmus import Autoencoder`` for arrays, ``isthmus --help`` for files.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from isthmus.models import Autoencoder, LinearAutoencoder, load
+
+# Each public name and the module that defines it. They are imported when first used, so that
+# `import isthmus` and `isthmus --help` do not wait for torch.
+_HOMES = {
+    "Autoencoder": "isthmus.models",
+    "LinearAutoencoder": "isthmus.models",
+    "load": "isthmus.models",
+}
+
+__all__ = ["Autoencoder", "LinearAutoencoder", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'isthmus' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,54 @@
+"""``isthmus encode``, ``decode`` and ``reconstruct``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Model = Annotated[Path, typer.Argument(help="Folder of a run or of a model.")]
+Out = Annotated[Path, typer.Argument(help="File (.npy, .csv, .parquet) or folder to write.")]
+
+
+def encode(
+    model: Model,
+    source: Annotated[str, typer.Argument(help="File, folder or name of the data.")],
+    out: Out,
+) -> None:
+    """Write the codes of data.
+
+    Example: `isthmus encode runs/digits-2d digits codes.csv`
+    """
+    from isthmus.recipes.apply import encode_file
+
+    count, units = encode_file(model, source, out)
+    typer.echo(f"Wrote {count} codes of {units} units to {out}")
+
+
+def decode(
+    model: Model,
+    codes: Annotated[Path, typer.Argument(help="Codes: .npy, .csv or .parquet.")],
+    out: Out,
+) -> None:
+    """Write the samples that codes stand for.
+
+    Example: `isthmus decode runs/digits-2d codes.csv pictures/`
+    """
+    from isthmus.recipes.apply import decode_file
+
+    typer.echo(f"Wrote {decode_file(model, codes, out)} samples to {out}")
+
+
+def reconstruct(
+    model: Model,
+    source: Annotated[str, typer.Argument(help="File, folder or name of the data.")],
+    out: Out,
+) -> None:
+    """Write data as the model rebuilds them.
+
+    Example: `isthmus reconstruct runs/digits-2d digits pictures/`
+    """
+    from isthmus.recipes.apply import reconstruct_file
+
+    typer.echo(f"Wrote {reconstruct_file(model, source, out)} samples to {out}")

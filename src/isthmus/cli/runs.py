@@ -1,0 +1,70 @@
+"""``isthmus evaluate`` and ``isthmus compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isthmus.cli.tables import score_table, text_table
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    data: Annotated[
+        str | None, typer.Option(help="Score on all of these data instead of the test part.")
+    ] = None,
+) -> None:
+    """Score a run beside its baselines, and write its evaluation and report anew.
+
+    With other data nothing is written. Example: `isthmus evaluate runs/digits-2d`
+    """
+    from isthmus.recipes.runner import evaluate_on, reopen_run
+    from isthmus.reports import write_report
+
+    if data is not None:
+        typer.echo(score_table(evaluate_on(run, data)))
+        return
+    reopened = reopen_run(run)
+    typer.echo(score_table(reopened.evaluation))
+    typer.echo(f"Report: {write_report(reopened)}")
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of two or more runs.")],
+) -> None:
+    """Put the scores of runs side by side; test the difference where the test samples are the same.
+
+    Example: `isthmus compare runs/mnist-2d runs/mnist-linear`
+    """
+    from isthmus.core.errors import SettingError
+    from isthmus.metrics import METRICS, bootstrap_mean
+    from isthmus.recipes.evaluation import Evaluation
+
+    if len(runs) < 2:
+        raise SettingError("Give two or more runs to compare.")
+    evaluations = [Evaluation.load(run) for run in runs]
+    first = evaluations[0]
+    common = [
+        metric
+        for metric in first.values["model"]
+        if all(metric in other.values["model"] for other in evaluations)
+    ]
+    rows = []
+    for run, evaluation in zip(runs, evaluations, strict=True):
+        table = evaluation.table()
+        rows.append([str(run), *(str(table["model"][metric]) for metric in common)])
+        rows.append(["  PCA of its size", *(str(table["PCA"][metric]) for metric in common)])
+    typer.echo(text_table(["", *(METRICS[metric].title for metric in common)], rows))
+    for run, other in zip(runs[1:], evaluations[1:], strict=True):
+        if other.data != first.data:
+            typer.echo(f"{run} was scored on other samples than {runs[0]}: no paired difference.")
+            continue
+        for metric in common:
+            difference = other.values["model"][metric] - first.values["model"][metric]
+            estimate = bootstrap_mean(difference, first.groups)
+            typer.echo(
+                f"{METRICS[metric].title}: {run} minus {runs[0]} is {estimate}"
+                f" over {estimate.cases} paired samples"
+            )

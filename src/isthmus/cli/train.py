@@ -1,0 +1,98 @@
+"""``isthmus train``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isthmus.cli.tables import score_table
+
+RUNS = Path("runs")
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="Name of a recipe, a TOML file, or the folder of a run.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(help="File, folder or name of the data; replaces the recipe's source."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a setting: a.b=c. May be given several times."),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop training after so many minutes.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the newest run of this recipe.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; runs/RECIPE by default.")
+    ] = None,
+) -> None:
+    """Train a recipe; write its run folder and report.
+
+    Example: `isthmus train mnist-2d --data ~/mnist --set training.epochs=20`
+    """
+    changes = list(settings or [])
+    if data is not None:
+        changes.append(f"data.source={json.dumps(data, ensure_ascii=False)}")
+    if minutes is not None:
+        changes.append(f"training.minutes={minutes}")
+    train_recipe(recipe, changes, resume=resume, out=out)
+
+
+def train_recipe(
+    name_or_path: str,
+    changes: list[str] | None = None,
+    *,
+    resume: bool = False,
+    out: Path | None = None,
+) -> None:
+    """Train, report, and say what came of it."""
+    from isthmus.core.errors import TrainingStopped
+    from isthmus.recipes import find_recipe, parse_recipe
+    from isthmus.recipes.runner import start_run
+    from isthmus.reports import write_report
+    from isthmus.training import ConsoleProgress
+
+    name, text = find_recipe(name_or_path)
+    folder = out or (_newest_run(name_or_path, name) if resume else None) or _free_folder(name)
+    resume = resume and (folder / "recipe.toml").exists()
+    if resume:
+        name, text = find_recipe(str(folder))
+        typer.echo(f"Going on with {folder}")
+    recipe = parse_recipe(text, name, changes or [])
+    observers = [ConsoleProgress()] if sys.stderr.isatty() else []
+    try:
+        run = start_run(recipe, folder, resume=resume, observers=observers)
+    except TrainingStopped as stop:
+        raise TrainingStopped(f"{stop} Go on with: isthmus train {folder} --resume") from None
+    report = write_report(run)
+    typer.echo(score_table(run.evaluation))
+    typer.echo(f"Run:    {folder}")
+    typer.echo(f"Report: {report}")
+
+
+def _newest_run(name_or_path: str, name: str) -> Path | None:
+    """The run named by its folder, or the one of this recipe that was written to last."""
+    if (Path(name_or_path) / "recipe.toml").is_file():
+        return Path(name_or_path)
+    numbered = [path for path in RUNS.glob(f"{name}-*") if path.name.rpartition("-")[2].isdigit()]
+    runs = [path for path in [RUNS / name, *numbered] if (path / "recipe.toml").is_file()]
+    return max(runs, key=lambda path: (path / "metrics.jsonl").stat().st_mtime, default=None)
+
+
+def _free_folder(name: str) -> Path:
+    """``runs/NAME``, or ``runs/NAME-2`` and so on if that is taken."""
+    folder, number = RUNS / name, 1
+    while folder.exists():
+        number += 1
+        folder = RUNS / f"{name}-{number}"
+    return folder

@@ -1,0 +1,249 @@
+"""Folders of images, and single images, as one array."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import DataError, SettingError
+from isthmus.data.dataset import DataSet, encode_labels
+from isthmus.data.image_files import IMAGE_SUFFIXES, ImageHeader, decode, read_header
+from isthmus.data.limits import check_memory
+from isthmus.data.pixels import convert
+from isthmus.data.problems import Problem, raise_first
+
+Size = int | tuple[int, int] | None
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def read_images(source: Path, *, size: Size = None, colour: bool | None = None) -> DataSet:
+    """Read a folder of images, with all folders inside, or a single image.
+
+    Where every image lies in one of at least two subfolders, these are the classes. Hidden files
+    and files that are not images are left out.
+
+    Parameters
+    ----------
+    source
+        A folder, or an image file.
+    size
+        Side, or (height, width), to which every image is resized; None keeps the size.
+    colour
+        True for colour ``(N, 3, H, W)``, False for grey ``(N, H, W)``; None keeps what the files
+        are.
+
+    Raises
+    ------
+    DataError
+        If there is no image, one cannot be read, they differ in size, colour or bit depth, or all
+        together exceed the memory.
+    SettingError
+        If `size` is not positive.
+    """
+    target = as_size(size)
+    paths = list_images(source)
+    try:
+        headers = [read_header(path) for path in paths]
+        raise_first(_mixed(headers, source, target, colour))
+        samples = _load(headers, source, target, colour)
+    except DataError as error:
+        if not source.is_dir():
+            raise
+        raise DataError(f"{error} `isthmus data check {source}` lists all problems.") from error
+    names = tuple(_name(path, source) for path in paths)
+    classes = _classes(paths, source)
+    labels, class_names = (None, None) if classes is None else encode_labels(classes)
+    return DataSet(
+        source.resolve().name, samples, labels=labels, class_names=class_names, names=names
+    )
+
+
+def check_images(
+    source: Path, *, size: Size = None, colour: bool | None = None
+) -> tuple[list[Problem], Iterator[tuple[str, NDArray[Any]]]]:
+    """List what is wrong with each image of a folder; yield (name, pixels) of the good ones.
+
+    Problems of decoding are added to the list while the images are drawn.
+    """
+    target = as_size(size)
+    problems: list[Problem] = []
+    headers = []
+    for path in list_images(source):
+        header = _collect(problems, path, source, read_header, path)
+        if header is not None:
+            headers.append(header)
+    problems.extend(_mixed(headers, source, target, colour))
+    if headers:
+        try:
+            _shape(headers, source, target, colour)
+        except DataError as error:
+            problems.append(Problem(source.name, str(error)))
+
+    def images() -> Iterator[tuple[str, NDArray[Any]]]:
+        for header in headers:
+            pixels = _collect(problems, header.path, source, decode, header)
+            if pixels is not None:
+                yield _name(header.path, source), pixels
+
+    return problems, images()
+
+
+def list_images(source: Path) -> list[Path]:
+    """Image files of a folder and of all folders inside, sorted; a file stands for itself.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    if not source.is_dir():
+        return [source]
+    files = [
+        path
+        for path in source.rglob("*")
+        if not any(part.startswith(".") for part in path.relative_to(source).parts)
+        and path.is_file()
+    ]
+    paths = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not paths:
+        found = f"only other files such as {files[0].name}" if files else "no files"
+        raise DataError(
+            f"{source} holds no images but {found}; name a folder of"
+            f" {', '.join(suffix[1:] for suffix in IMAGE_SUFFIXES)} files, or a single table or"
+            " array file."
+        )
+    return sorted(paths, key=lambda path: path.relative_to(source).as_posix())
+
+
+def as_size(size: Size) -> tuple[int, int] | None:
+    """The size as (height, width).
+
+    Raises
+    ------
+    SettingError
+        If it is not positive.
+    """
+    if size is None:
+        return None
+    pair = (size, size) if isinstance(size, int) else (size[0], size[1])
+    if min(pair) < 1:
+        raise SettingError(f"data.size={size} is not a size; give at least one pixel, such as 64.")
+    return pair
+
+
+def fit_images(dataset: DataSet, size: Size, colour: bool | None) -> DataSet:
+    """Apply `size` and `colour` to a data set that did not come from image files.
+
+    Raises
+    ------
+    SettingError
+        If its samples are not images.
+    """
+    target = as_size(size)
+    if target is None and colour is None:
+        return dataset
+    shape = dataset.samples.shape
+    if len(shape) == 2 or (len(shape) == 4 and shape[1] != 3):
+        raise SettingError(
+            f"{dataset.name} does not hold grey or colour images, but samples of shape"
+            f" {dataset.sample_shape}; remove data.size and data.colour."
+        )
+    samples = np.stack([convert(sample, colour, target) for sample in dataset.samples])
+    return replace(dataset, samples=samples)
+
+
+def _load(
+    headers: list[ImageHeader], source: Path, size: tuple[int, int] | None, colour: bool | None
+) -> NDArray[Any]:
+    samples = np.empty(_shape(headers, source, size, colour), headers[0].dtype)
+    for index, header in enumerate(headers):
+        samples[index] = convert(decode(header), colour, size)
+    return samples
+
+
+def _shape(
+    headers: list[ImageHeader], source: Path, size: tuple[int, int] | None, colour: bool | None
+) -> tuple[int, ...]:
+    """Shape of all images together, which must fit into the memory."""
+    in_colour = headers[0].colour if colour is None else colour
+    shape = (len(headers), *((3,) if in_colour else ()), *(size or headers[0].size))
+    check_memory(
+        math.prod(shape) * headers[0].dtype.itemsize,
+        source,
+        "make the images smaller with --set data.size=64",
+    )
+    return shape
+
+
+def _mixed(
+    headers: list[ImageHeader], source: Path, size: tuple[int, int] | None, colour: bool | None
+) -> Iterator[Problem]:
+    """A problem for each size, colour or bit depth that differs from that of the first image."""
+
+    def differing(what: Callable[[ImageHeader], str], verb: str, advice: str) -> Iterator[Problem]:
+        counts = Counter(what(header) for header in headers)
+        examples = {what(header): header for header in reversed(headers)}
+        if len(counts) < 2:
+            return
+        first = _name(headers[0].path, source)
+        usual = what(headers[0])
+        for value, count in counts.items():
+            if value != usual:
+                other = _name(examples[value].path, source)
+                files = f" ({count} files)" if count > 1 else ""
+                yield Problem(
+                    other,
+                    f"{source}: {first} {verb} {usual}, but {other} {verb} {value}{files};"
+                    f" {advice}",
+                )
+
+    if size is None:
+        yield from differing(
+            lambda header: f"{header.size[1]} x {header.size[0]}",
+            "is",
+            "resize all with --set data.size=64.",
+        )
+    if colour is None:
+        yield from differing(
+            lambda header: "in colour" if header.colour else "grey",
+            "is",
+            "make all grey with --set data.colour=false, or all colour with"
+            " --set data.colour=true.",
+        )
+    yield from differing(
+        lambda header: f"{header.dtype} values", "has", "save all images with the same bit depth."
+    )
+
+
+def _collect(
+    problems: list[Problem], path: Path, source: Path, action: Callable[[A], B], argument: A
+) -> B | None:
+    """Return the result of `action`, or None after adding its error to the problems."""
+    try:
+        return action(argument)
+    except DataError as error:
+        problems.append(Problem(_name(path, source), str(error)))
+        return None
+
+
+def _name(path: Path, source: Path) -> str:
+    return path.relative_to(source).as_posix() if source.is_dir() else path.name
+
+
+def _classes(paths: list[Path], source: Path) -> NDArray[Any] | None:
+    """Subfolder of each image, if all lie in subfolders and there are at least two of these."""
+    if not source.is_dir():
+        return None
+    parts = [path.relative_to(source).parts for path in paths]
+    folders = [each[0] for each in parts]
+    if any(len(each) == 1 for each in parts) or len(set(folders)) < 2:
+        return None
+    return np.array(folders)

@@ -1,0 +1,5 @@
+"""Prediction in batches."""
+
+from isthmus.inference.batched import in_batches
+
+__all__ = ["in_batches"]

@@ -1,0 +1,138 @@
+"""Saving and loading, for every estimator that has a network and a scaling."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from isthmus.core.errors import ModelFileError, SettingError
+from isthmus.core.registry import check_settings
+from isthmus.data.scaling import SCALINGS, Scaling
+from isthmus.models._files import Document, SavedModel, save_model
+from isthmus.networks import Network
+from isthmus.training import History, choose_device
+
+# What torch raises for sizes that no machine can count.
+_ABSURD_SIZES = (RuntimeError, TypeError, OverflowError)
+
+
+class SavingMixin:
+    """`save`, and `from_saved` that `isthmus.load` calls."""
+
+    kind: str
+    settings_: dict[str, Any]
+    seed_: int
+    sample_shape_: tuple[int, ...]
+    sample_dtype_: str
+    network_: Network
+    scaling_: Scaling
+    history_: History
+    data_: dict[str, Any]
+    scores_: dict[str, Any]
+    code_mean_: NDArray[np.float32]
+    code_std_: NDArray[np.float32]
+
+    def save(self, path: str | Path) -> None:
+        """Write the model folder: ``model.safetensors`` and ``model.json``, nothing pickled.
+
+        Raises
+        ------
+        StorageError
+            If the disk refuses; nothing is left half-written.
+        SettingError
+            If the folder holds something other than a model.
+        """
+        check_is_fitted(self)
+        # As they were at `fit`, in full, so that other defaults in a later version change nothing.
+        names = self.get_params(deep=False)  # type: ignore[attr-defined]  # of BaseEstimator
+        parameters = {name: self.settings_[name] for name in names}
+        if not isinstance(parameters["random_state"], int | None):
+            parameters["random_state"] = self.seed_
+        feature_names = getattr(self, "feature_names_in_", None)
+        document = Document.new(
+            kind=self.kind,
+            parameters=parameters,
+            seed=self.seed_,
+            sample_shape=self.sample_shape_,
+            sample_dtype=self.sample_dtype_,
+            feature_names=None if feature_names is None else tuple(map(str, feature_names)),
+            scaling_shapes=(self.scaling_.offset.shape, self.scaling_.scale.shape),
+            data=self.data_,
+            history=self.history_,
+            scores=getattr(self, "scores_", {}),
+        )
+        save_model(path, document, {**self._weights(), **self._numbers()})
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {f"network.{name}": weight for name, weight in self.network_.state_dict().items()}
+
+    def _numbers(self) -> dict[str, Tensor]:
+        numbers = {
+            "scaling.offset": self.scaling_.offset,
+            "scaling.scale": self.scaling_.scale,
+            "code.mean": self.code_mean_,
+            "code.std": self.code_std_,
+        }
+        return {name: torch.tensor(values) for name, values in numbers.items()}
+
+    @classmethod
+    def from_saved(cls, saved: SavedModel) -> Self:
+        """The fitted estimator of a model folder; see `isthmus.load`."""
+        document = saved.document
+        model = cls(**_on_this_machine(check_settings(cls, document.parameters, "parameters")))
+        model.settings_ = model._checked_settings()  # type: ignore[attr-defined]
+        model.seed_, model.data_ = document.seed, document.data
+        model.sample_shape_, model.sample_dtype_ = document.sample_shape, document.sample_dtype
+        model.n_features_in_ = document.sample_shape[0]  # type: ignore[attr-defined]
+        if document.feature_names is not None:
+            names = np.array(document.feature_names, dtype=object)
+            model.feature_names_in_ = names  # type: ignore[attr-defined]
+        try:
+            model.network_ = model._build_network(seed=None)  # type: ignore[attr-defined]
+        except _ABSURD_SIZES:
+            raise ModelFileError(
+                f"{saved.folder} describes a network that no memory can hold; copy the model again."
+            ) from None
+        model.scaling_ = SCALINGS.build(model.settings_["scaling"])
+        model._take(saved)
+        model.history_, model.scores_ = document.history, document.scores
+        return model
+
+    def _take(self, saved: SavedModel) -> None:
+        """Read the weights and numbers, whose shapes the document has told."""
+        offset, scale = saved.document.scaling_shapes
+        units = (math.prod(self.network_.code_shape),)
+        shapes = {
+            "scaling.offset": offset,
+            "scaling.scale": scale,
+            "code.mean": units,
+            "code.std": units,
+        }
+        weights = self._weights()
+        numbers = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+        tensors = saved.tensors({**weights, **numbers})
+        self.network_.load_state_dict(
+            {name.removeprefix("network."): tensors[name] for name in weights}, assign=True
+        )
+        # The layout of training, so that a loaded model answers to the bit as the saved one did.
+        self.network_.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.scaling_.offset, self.scaling_.scale, self.code_mean_, self.code_std_ = (
+            tensors[name].numpy() for name in shapes
+        )
+        self._n_features_out = units[0]
+
+
+def _on_this_machine(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters, with ``device="auto"`` where this machine lacks the one of the training."""
+    try:
+        choose_device(parameters["device"])
+    except SettingError:
+        return {**parameters, "device": "auto"}
+    return parameters

@@ -1,0 +1,50 @@
+"""The stated rule for initial weights."""
+
+from __future__ import annotations
+
+import math
+from itertools import zip_longest
+
+import torch
+from torch import nn
+
+from isthmus.networks._activations import RECTIFIERS
+
+
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Set all weights of a network, a pure function of the generator's seed.
+
+    - A linear or convolutional layer followed by a rectifier (ReLU, ELU, SiLU, ...) draws from
+      N(0, 2 / fan_in) (He et al. 2015); every other one from N(0, 2 / (fan_in + fan_out))
+      (Glorot and Bengio 2010). The fan-in of a transposed convolution is the number of inputs
+      that reach one output, channels * kernel area / stride².
+    - Biases are 0.
+    - Other layers (normalisation) keep their own deterministic rule.
+    """
+    following = {
+        id(layer): after
+        for parent in network.modules()
+        if isinstance(parent, nn.Sequential)
+        for layer, after in zip_longest(parent, list(parent)[1:])
+    }
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            fan_in, fan_out = _fans(module)
+            rectified = isinstance(following.get(id(module)), RECTIFIERS)
+            variance = 2 / fan_in if rectified else 2 / (fan_in + fan_out)
+            nn.init.normal_(module.weight, std=math.sqrt(variance), generator=generator)
+        elif callable(reset := getattr(module, "reset_parameters", None)):
+            reset()
+        if isinstance(bias := getattr(module, "bias", None), nn.Parameter):
+            nn.init.zeros_(bias)
+
+
+def _fans(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[float, float]:
+    """Numbers of inputs that reach one output, and of outputs that one input reaches."""
+    if isinstance(layer, nn.Linear):
+        return layer.in_features, layer.out_features
+    area = layer.weight[0, 0].numel()
+    steps = math.prod(layer.stride)
+    if isinstance(layer, nn.ConvTranspose2d):
+        return layer.in_channels * area / steps, layer.out_channels * area
+    return layer.in_channels * area, layer.out_channels * area / steps

@@ -1,0 +1,105 @@
+"""Dense autoencoder: layer sizes down to the code, and mirrored up again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from isthmus.core.errors import SettingError
+from isthmus.core.settings import PositiveInt
+from isthmus.networks._activations import Activation, OutputActivation, activation
+from isthmus.networks._base import NETWORKS, Network
+
+
+class _TiedLinear(nn.Module):
+    """The transpose of another layer, y = Wᵀ x + b, with a bias of its own."""
+
+    def __init__(self, source: nn.Linear) -> None:
+        super().__init__()
+        # In a tuple, so that the source is not registered (and saved) a second time.
+        self._source = (source,)
+        self.bias = nn.Parameter(source.weight.new_empty(source.in_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self._source[0].weight.T, self.bias)
+
+
+@NETWORKS.register("dense")
+class DenseNetwork(Network):
+    """f(x) = s(W x + b) layer after layer, and g its mirror image.
+
+    With sizes D, n_1, ..., n_k, m the encoder maps D → n_1 → ... → n_k → m and the decoder
+    m → n_k → ... → n_1 → D. Samples of any shape are flattened to D values and restored.
+    Source: lecture notes 001 (one layer), 002 (784-128-64-12-2).
+
+    Parameters
+    ----------
+    sample_shape
+        Shape of one sample, any.
+    code_size
+        m, the number of code units.
+    hidden_sizes
+        n_1, ..., n_k; empty for one layer each way.
+    activation
+        s after each hidden layer, of the encoder and of the decoder.
+    code_activation
+        Activation of the code; ``"none"`` leaves it unbounded, ``"sigmoid"`` puts it in (0, 1).
+    output_activation
+        ``"none"`` for real-valued data, ``"sigmoid"`` for [0, 1], ``"relu"`` for non-negative data.
+    tied
+        Decoder weights are the transposes of the encoder's; biases are separate.
+
+    Raises
+    ------
+    SettingError
+        If `code_size` is not one whole number.
+    """
+
+    def __init__(
+        self,
+        sample_shape: Sequence[int],
+        code_size: int | Sequence[int],
+        *,
+        hidden_sizes: tuple[PositiveInt, ...] = (128, 64),
+        activation: Activation = "relu",
+        code_activation: Activation = "none",
+        output_activation: OutputActivation = "none",
+        tied: bool = False,
+    ) -> None:
+        super().__init__(sample_shape, output_activation)
+        if not isinstance(code_size, int):
+            raise SettingError(
+                f"A {self.kind} network has a vector as its code: give one whole number"
+                f" as code_size, not {tuple(code_size)}."
+            )
+        self.code_shape = (code_size,)
+        sizes = [math.prod(self.sample_shape), *hidden_sizes, code_size]
+        down = [nn.Linear(wide, narrow) for wide, narrow in pairwise(sizes)]
+        up: list[nn.Module] = [
+            _TiedLinear(layer) if tied else nn.Linear(layer.out_features, layer.in_features)
+            for layer in reversed(down)
+        ]
+        self.encoder = _stack(down, activation, code_activation)
+        self.decoder = _stack(up, activation, "none")
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes ``(N, code_size)``."""
+        code: Tensor = self.encoder(x.flatten(1))
+        return code
+
+    def logits(self, code: Tensor) -> Tensor:
+        """Decoder's output before its activation, ``(N, *sample_shape)``."""
+        flat: Tensor = self.decoder(code)
+        return flat.reshape(-1, *self.sample_shape)
+
+
+def _stack(layers: Sequence[nn.Module], inner: Activation, last: Activation) -> nn.Sequential:
+    """Layers with the activation `inner` between them and `last` at the end."""
+    modules: list[nn.Module] = []
+    for layer in layers:
+        modules += [layer, activation(last if layer is layers[-1] else inner)]
+    return nn.Sequential(*modules)

@@ -1,0 +1,163 @@
+"""Scores of a model beside its baselines, with intervals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+
+from isthmus.core.errors import ModelFileError
+from isthmus.core.files import atomic_file, write_text
+from isthmus.data.fingerprint import fingerprint
+from isthmus.metrics import METRICS, Estimate, bootstrap_mean, principal_angles
+
+Array = NDArray[Any]
+_FILE = "evaluation.json"
+_CASES = "evaluation.npz"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a model and its baselines on the same samples.
+
+    Attributes
+    ----------
+    values
+        Per-sample values ``(N,)`` by method (``"model"``, ``"PCA"``, ``"untrained network"``,
+        ``"mean sample"``) and metric.
+    groups
+        Group of each sample, or ``None``.
+    data
+        Fingerprint of the samples: two evaluations with the same one can be paired.
+    facts
+        Other findings by name, such as the share of explained variance.
+    """
+
+    values: dict[str, dict[str, Array]]
+    groups: Array | None
+    data: str
+    facts: dict[str, float]
+
+    @property
+    def cases(self) -> int:
+        """Number of samples."""
+        return len(next(iter(self.values["model"].values())))
+
+    def table(self) -> dict[str, dict[str, Estimate]]:
+        """Mean and 95 % interval by method and metric, resampled by group."""
+        return {
+            method: {
+                metric: bootstrap_mean(values, self.groups) for metric, values in columns.items()
+            }
+            for method, columns in self.values.items()
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The table as plain numbers, for JSON."""
+        table = {
+            method: {metric: estimate._asdict() for metric, estimate in columns.items()}
+            for method, columns in self.table().items()
+        }
+        return {"data": self.data, "cases": self.cases, "table": table, "facts": self.facts}
+
+    def save(self, folder: Path) -> None:
+        """Write ``evaluation.json`` and the per-sample values ``evaluation.npz``."""
+        arrays = {
+            f"{method}/{metric}": values
+            for method, columns in self.values.items()
+            for metric, values in columns.items()
+        }
+        if self.groups is not None:
+            arrays["groups"] = self.groups
+        with atomic_file(folder / _CASES) as temporary:
+            np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
+        write_text(folder / _FILE, json.dumps(self.summary(), indent=2))
+
+    @classmethod
+    def load(cls, folder: Path) -> Evaluation:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ModelFileError
+            If the run has not been evaluated, or the files are damaged.
+        """
+        try:
+            summary = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+            with np.load(folder / _CASES, allow_pickle=False) as arrays:
+                found = dict(arrays)
+            groups = found.pop("groups", None)
+            values: dict[str, dict[str, Array]] = {}
+            for name, column in found.items():
+                method, metric = name.split("/")
+                values.setdefault(method, {})[metric] = column
+            return cls(values, groups, summary["data"], summary["facts"])
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelFileError(
+                f"{folder} holds no readable evaluation ({error}); run `isthmus evaluate {folder}`."
+            ) from error
+
+
+def evaluate(model: Any, train: Array, test: Array, groups: Array | None = None) -> Evaluation:
+    """Score a fitted autoencoder on test samples beside its baselines.
+
+    All errors are those of the scaled samples, in which the loss is measured. The baselines are
+    fitted to the training samples: PCA of the same code size, the same network untrained, and the
+    mean sample.
+
+    Parameters
+    ----------
+    train, test
+        Samples ``(N, ...)`` as the model takes them.
+    groups
+        Group of each test sample, for the intervals.
+    """
+    target = _scaled(model, test)
+    outputs, facts = _outputs(model, train, test)
+    unit = float(target.min()) >= 0 and float(target.max()) <= 1
+    metrics = {kind: METRICS.build(kind) for kind in METRICS}
+    values = {
+        method: {
+            kind: metric(target, output)
+            for kind, metric in metrics.items()
+            if unit or not metric.unit_range
+        }
+        for method, output in outputs.items()
+    }
+    errors = {method: columns["squared_error"].sum() for method, columns in values.items()}
+    if errors["mean sample"] > 0:
+        facts["explained variance"] = float(1 - errors["model"] / errors["mean sample"])
+    return Evaluation(values, groups, fingerprint(test), facts)
+
+
+def _outputs(model: Any, train: Array, test: Array) -> tuple[dict[str, Array], dict[str, float]]:
+    """Reconstructions of the scaled test samples by method, and facts found on the way."""
+    flat_train, flat_test = (_scaled(model, part).reshape(len(part), -1) for part in (train, test))
+    units = min(model.code_mean_.size, *flat_train.shape)
+    pca = PCA(units, random_state=0).fit(flat_train)
+    untrained = clone(model).set_params(epochs=0, random_state=model.seed_).fit(train)
+    outputs = {
+        "model": _scaled(model, model.reconstruct(test)),
+        "PCA": pca.inverse_transform(pca.transform(flat_test)),
+        "untrained network": _scaled(untrained, untrained.reconstruct(test)),
+        "mean sample": np.broadcast_to(flat_train.mean(0), flat_test.shape),
+    }
+    facts: dict[str, float] = {}
+    if model.network_.kind == "linear" and units < min(flat_train.shape):
+        columns = model.network_.decoder[0].weight.detach().cpu().numpy()
+        if columns.shape[0] != flat_train.shape[1]:  # tied: the weights are the encoder's
+            columns = columns.T
+        angles = principal_angles(columns, pca.components_.T)
+        facts["greatest principal angle to PCA, degrees"] = float(angles.max())
+        facts["mean principal angle to PCA, degrees"] = float(angles.mean())
+    return outputs, facts
+
+
+def _scaled(model: Any, samples: Array) -> NDArray[np.float32]:
+    return np.asarray(model.scaling_.apply(np.asarray(samples, np.float32)), np.float32)

@@ -1,0 +1,181 @@
+"""The schema of a recipe: which data, which model, how it is trained."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from isthmus.core.errors import SettingError
+from isthmus.core.registry import explain, nearest
+from isthmus.core.settings import Fraction, NonNegativeInt, PositiveInt
+from isthmus.models import MODELS
+from isthmus.training import Plan
+
+_TRAINING_KEYS = {field.name for field in fields(Plan)} | {"random_state"}
+
+
+class DataSettings(BaseModel):
+    """``[data]``: what to read and how to part it.
+
+    Attributes
+    ----------
+    source
+        Name of a known set, or path of a file or folder (``--data`` replaces it).
+    labels, groups
+        Columns of a table that are classes, or patients and the like that no split may separate.
+    size, colour
+        Size to which images are brought, and whether they are read in colour.
+    validation, test
+        Shares held out; a set with a test part of its own keeps it.
+    limit
+        Use only so many training samples.
+    random_state
+        Seed of the split.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str | None = None
+    labels: str | None = None
+    groups: str | None = None
+    size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
+    colour: bool | None = None
+    validation: Fraction = 0.1
+    test: Fraction = 0.2
+    limit: PositiveInt | None = None
+    random_state: NonNegativeInt = 0
+
+
+class Recipe(BaseModel):
+    """An experiment.
+
+    Attributes
+    ----------
+    title, description
+        For people.
+    quoted
+        Published figures to stand beside the measured ones, by name of the metric.
+    data
+        See `DataSettings`.
+    model
+        ``kind`` of a registered estimator and the settings of its parts.
+    training
+        The estimator's settings that say how θ moves (see `isthmus.training.Plan`).
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    description: str
+    quoted: dict[str, str] = {}
+    data: DataSettings
+    model: dict[str, Any]
+    training: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Check model and training together, by the estimator's signature, and fill them in."""
+        kind = MODELS.check({"kind": self.model.get("kind", "")})["kind"]
+        known = set(MODELS.check({"kind": kind})) - {"verbose"}
+        _refuse_unknown("model", self.model, known - _TRAINING_KEYS)
+        _refuse_unknown("training", self.training, known & _TRAINING_KEYS)
+        whole = MODELS.check({"random_state": 0, **self.model, **self.training})
+        self.model = {key: whole[key] for key in whole if key in known - _TRAINING_KEYS}
+        self.training = {key: whole[key] for key in whole if key in known & _TRAINING_KEYS}
+        return self
+
+    def build_model(self) -> Any:
+        """A new estimator with the recipe's settings."""
+        return MODELS.build({**self.model, **self.training})
+
+    def to_toml(self) -> str:
+        """The resolved recipe, every default spelled out, as TOML."""
+        return tomli_w.dumps(_without_none(self.model_dump()))
+
+
+def parse_recipe(text: str, name: str, overrides: Iterable[str] = ()) -> Recipe:
+    """Read and check a recipe.
+
+    Parameters
+    ----------
+    text
+        TOML.
+    name
+        File or recipe name, for messages.
+    overrides
+        Settings ``a.b=c`` that replace those in the text.
+
+    Raises
+    ------
+    SettingError
+        For anything that is not TOML, is unknown (the nearest key is named), of a wrong type or
+        out of range.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"Recipe {name} is not valid TOML: {error}.") from None
+    for setting in overrides:
+        override(table, setting)
+    try:
+        return Recipe.model_validate(table)
+    except ValidationError as error:
+        raise SettingError(explain(error, Recipe, f"Recipe {name}")) from None
+
+
+def override(table: dict[str, Any], setting: str) -> None:
+    """Put ``a.b=c`` into nested tables; c is a TOML value, or else taken as text.
+
+    Raises
+    ------
+    SettingError
+        If there is no ``=`` or no key.
+    """
+    key, equals, value = setting.partition("=")
+    *path, last = (part.strip() for part in key.split("."))
+    if not equals or not last or not all(path):
+        raise SettingError(f"A setting is written a.b=c, not '{setting}'.")
+    for part in path:
+        inner = table.setdefault(part, {})
+        if isinstance(inner, str):  # a spec given by its kind alone
+            inner = table[part] = {"kind": inner}
+        if not isinstance(inner, dict):
+            raise SettingError(f"'{setting}' cannot be set: '{part}' is {inner!r}, not a table.")
+        table = inner
+    try:
+        table[last] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[last] = value.strip()
+
+
+def resolve_source(source: str) -> str:
+    """A path as an absolute one, so that the recipe can be resumed from anywhere; else a name."""
+    path = Path(source).expanduser()
+    return str(path.resolve()) if path.exists() else source
+
+
+def _refuse_unknown(table: str, given: Mapping[str, Any], known: set[str]) -> None:
+    for key in given:
+        if key not in known:
+            others = _TRAINING_KEYS if table == "model" else ()
+            hint = (
+                "; it belongs under [training]" if key in others else nearest(key, sorted(known))
+            )
+            raise SettingError(
+                f"unknown key '{table}.{key}'{hint}. Known keys: {', '.join(sorted(known))}."
+            )
+
+
+def _without_none(value: Any) -> Any:
+    """The same without empty entries, which TOML cannot hold, and with lists for tuples."""
+    if isinstance(value, Mapping):
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(inner) for inner in value]
+    return value

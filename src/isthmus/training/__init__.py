@@ -1,0 +1,37 @@
+"""The one loop: data order, optimisers, schedules, checkpoints and the run folder."""
+
+from isthmus.training.checkpoint import Checkpoints
+from isthmus.training.devices import choose_device
+from isthmus.training.equation import Equation
+from isthmus.training.examples import Examples, Rows
+from isthmus.training.loop import train
+from isthmus.training.observers import (
+    ConsoleProgress,
+    MetricsFile,
+    Observer,
+    Observers,
+    TensorBoardEvents,
+)
+from isthmus.training.optimizers import OPTIMIZERS
+from isthmus.training.plan import Plan
+from isthmus.training.schedules import SCHEDULES
+from isthmus.training.state import History, State
+
+__all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "Checkpoints",
+    "ConsoleProgress",
+    "Equation",
+    "Examples",
+    "History",
+    "MetricsFile",
+    "Observer",
+    "Observers",
+    "Plan",
+    "Rows",
+    "State",
+    "TensorBoardEvents",
+    "choose_device",
+    "train",
+]

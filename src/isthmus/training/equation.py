@@ -1,0 +1,66 @@
+"""The one equation: E[ L(y, g(f(C(x)))) ] + Σ λ_k Ω_k."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from isthmus.core.errors import SettingError
+from isthmus.corruption import Corruption
+from isthmus.networks import Network
+from isthmus.objectives import Loss, LossValue, Pass, Penalty
+
+
+class Equation:
+    """The objective of every model, as a function of a batch.
+
+    Parameters
+    ----------
+    network
+        f and g.
+    loss
+        L.
+    penalties
+        Ω_k, each with its weight λ_k.
+    corruption
+        C; ``None`` leaves the input as it is.
+
+    Raises
+    ------
+    SettingError
+        If the loss takes logits of an output activation that the network does not have.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        penalties: Sequence[Penalty] = (),
+        corruption: Corruption | None = None,
+    ) -> None:
+        wanted = loss.output_activation
+        if wanted is not None and network.output_activation != wanted:
+            raise SettingError(
+                f"The loss '{loss.kind}' belongs to the output activation '{wanted}', but the"
+                f" network has '{network.output_activation}'; set output_activation = '{wanted}'."
+            )
+        self.network = network
+        self.loss = loss
+        self.penalties = tuple(penalties)
+        self.corruption = corruption
+
+    def __call__(self, x: Tensor, y: Tensor, generator: torch.Generator) -> LossValue:
+        """Value for inputs x and targets y ``(N, ...)``; `generator` draws the corruption."""
+        corrupted = self.corruption(x, generator) if self.corruption else x
+        code = self.network.encode(corrupted)
+        logits = self.network.logits(code)
+        output = logits if self.loss.output_activation else self.network.activate(logits)
+        passed = Pass(self.network, corrupted, code, logits)
+        parts = {"reconstruction": self.loss(output, y).mean()}
+        for penalty in self.penalties:
+            value = penalty.weight * penalty(passed)
+            # Two penalties of one kind (with other settings) share a name, and both count.
+            parts[penalty.kind] = parts[penalty.kind] + value if penalty.kind in parts else value
+        return LossValue(parts, self.loss.scale)

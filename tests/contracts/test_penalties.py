@@ -1,0 +1,111 @@
+"""What every penalty keeps to, on a network with a vector code and one with a map as its code."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from isthmus.core.errors import SettingError
+from isthmus.networks import build_network
+from isthmus.objectives import LOSSES, PENALTIES, Pass
+from isthmus.training import Equation
+
+NETWORKS = {
+    "vector": ({"kind": "dense", "hidden_sizes": (5,), "code_activation": "sigmoid"}, 3),
+    "map": ({"kind": "convolutional", "channels": (2,), "code_activation": "sigmoid"}, (2, 3, 2)),
+}
+each = pytest.mark.parametrize("kind", list(PENALTIES))
+each_network = pytest.mark.parametrize("code", list(NETWORKS))
+
+
+def network_and_samples(code):
+    spec, code_size = NETWORKS[code]
+    x = torch.rand(6, 5, 4, generator=torch.Generator().manual_seed(0))
+    return build_network(spec, (5, 4), code_size, seed=0), x
+
+
+def passed(network, x):
+    code = network.encode(x)
+    return Pass(network, x, code, network.logits(code))
+
+
+def penalty(kind, weight=1.0):
+    return PENALTIES.build({"kind": kind, "weight": weight})
+
+
+@each
+@each_network
+def test_one_finite_non_negative_number_whose_gradient_reaches_the_network(kind, code):
+    network, x = network_and_samples(code)
+    value = penalty(kind)(passed(network, x))
+    assert value.shape == ()
+    assert torch.isfinite(value)
+    assert value >= 0
+    value.backward()
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    assert any(gradient.any() for gradient in gradients)
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+@each
+@each_network
+def test_mean_over_samples_not_their_sum(kind, code):
+    network, x = network_and_samples(code)
+    once, twice = (penalty(kind)(passed(network, batch)) for batch in (x, torch.cat([x, x])))
+    torch.testing.assert_close(once, twice)
+
+
+@each
+def test_a_step_against_its_gradient_lowers_it(kind):
+    network, x = network_and_samples("vector")
+    before = penalty(kind)(passed(network, x))
+    before.backward()
+    with torch.no_grad():
+        for p in network.parameters():
+            if p.grad is not None:
+                p.sub_(0.01 * p.grad)
+    assert penalty(kind)(passed(network, x)) < before
+
+
+@each
+def test_weight_is_left_to_the_equation(kind, seeded):
+    network, x = network_and_samples("vector")
+    light, heavy = penalty(kind, 0.5), penalty(kind, 2)
+    value = light(passed(network, x))
+    assert torch.equal(value, heavy(passed(network, x)))
+    loss = LOSSES.build("squared_error")
+    result = Equation(network, loss, [light])(x, x, seeded(0))
+    assert list(result.parts) == ["reconstruction", kind]
+    torch.testing.assert_close(result.parts[kind], 0.5 * value)
+    torch.testing.assert_close(result.total, loss(network(x), x).mean() + 0.5 * value)
+
+
+@each
+@pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf, "heavy", None])
+def test_weight_out_of_range_is_refused(kind, weight):
+    with pytest.raises(SettingError, match=f"penalty '{kind}': weight: "):
+        penalty(kind, weight)
+
+
+@each_network
+def test_l1_is_the_mean_norm_of_codes(code):
+    network, x = network_and_samples(code)
+    codes = network.encode(x).detach().flatten(1).numpy()
+    expected = np.linalg.norm(codes, ord=1, axis=1).mean()
+    assert penalty("l1")(passed(network, x)).item() == pytest.approx(expected, rel=1e-6)
+
+
+@each_network
+def test_weight_decay_is_half_the_squared_norms_and_leaves_biases_free(code):
+    network, x = network_and_samples(code)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name.endswith("bias"):
+                parameter.fill_(3)
+    weights = [w for n, w in network.state_dict().items() if n.endswith("weight")]
+    expected = sum(np.linalg.norm(w.numpy()) ** 2 for w in weights) / 2
+    value = penalty("weight_decay")(passed(network, x))
+    assert value.item() == pytest.approx(expected, rel=1e-6)
