@@ -48,7 +48,7 @@ bench: .venv/.bench
 	$(BIN)/python benchmarks/speed.py
 
 reproduce: .venv/.test
-	$(BIN)/python benchmarks/reproduce.py $(ONLY)
+	$(BIN)/python benchmarks/reproduce.py "$(ONLY)"
 
 docs: .venv/.docs
 	$(BIN)/mkdocs build --strict --quiet

@@ -99,9 +99,7 @@ def test_bits_come_back(case: str, digits: Array, tmp_path: Path) -> None:
     for name in ("code_mean_", "code_std_"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(model, name))
     for name in ("offset", "scale"):
-        np.testing.assert_array_equal(
-            getattr(loaded.scaling_, name), getattr(model.scaling_, name)
-        )
+        np.testing.assert_array_equal(getattr(loaded.scaling_, name), getattr(model.scaling_, name))
     for name in (
         *("history_", "data_", "scores_", "seed_", "settings_"),
         *("sample_shape_", "sample_dtype_", "n_features_in_"),
@@ -131,7 +129,7 @@ def test_feature_names_and_columns(digits: Array, tmp_path: Path) -> None:
 
 def test_settings_are_those_of_fit(digits: Array, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"code_size": np.int64(3), "learning_rate": np.float32(0.01)}
-    state = np.random.RandomState(3)  # noqa: NPY002  # scikit-learn's convention
+    state = np.random.RandomState(3)  # scikit-learn's convention
     model = fitted(digits[:300], **settings, random_state=state)
     model.set_params(code_size=7)  # not fitted with it
     model.save(tmp_path / "model")
@@ -361,9 +359,7 @@ def full_for_safetensors(*args: Any, **kwargs: Any) -> None:
 
 
 @pytest.mark.parametrize("place", ["safetensors", "json", "fsync"])
-def test_full_disk(
-    saved: Path, digits: Array, monkeypatch: pytest.MonkeyPatch, place: str
-) -> None:
+def test_full_disk(saved: Path, digits: Array, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     codes = isthmus.load(saved).transform(digits)
     other = fitted(digits[:300], random_state=1)
     with monkeypatch.context() as patch:

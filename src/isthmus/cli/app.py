@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from isthmus import __version__
 from isthmus.cli import codes, data, demo, recipes, runs, train
-from isthmus.core.errors import IsthmusError, StorageError, TrainingStopped
-
-
-class _OneSentence(TyperGroup):
-    """Turns our errors into one sentence on stderr and a non-zero exit."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except TrainingStopped as stop:
-            typer.echo(str(stop), err=True)
-            raise typer.Exit(130) from None
-        except IsthmusError as error:
-            typer.echo(f"Error: {error}", err=True)
-            raise typer.Exit(1) from None
-        except OSError as error:
-            sentence = StorageError(f"{error.filename or 'A file'}: {error.strerror or error}.")
-            typer.echo(f"Error: {sentence}", err=True)
-            raise typer.Exit(1) from None
-
+from isthmus.cli.errors import OneSentence
 
 app = typer.Typer(
     name="isthmus",
-    cls=_OneSentence,
+    cls=OneSentence,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

@@ -6,7 +6,11 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="List, fetch and check data.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, fetch and check data.",
+    no_args_is_help=True,
+    epilog="Example: `isthmus data ls`",
+)
 
 
 @app.command()
@@ -47,18 +51,25 @@ def check(
     source: Annotated[str, typer.Argument(help="File, folder or name of the data.")],
     labels: Annotated[str | None, typer.Option(help="Column of classes in a table.")] = None,
     groups: Annotated[str | None, typer.Option(help="Column of groups in a table.")] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Side to which images will be brought (data.size).")
+    ] = None,
+    colour: Annotated[
+        bool | None,
+        typer.Option("--colour/--grey", help="How images will be read (data.colour)."),
+    ] = None,
 ) -> None:
     """Look at every file or column and list all problems, not only the first.
 
     Example: `isthmus data check photos/`
     """
+    from isthmus.core.errors import DataError
     from isthmus.data import check as find_problems
 
-    problems = find_problems(source, labels=labels, groups=groups)
+    problems = find_problems(source, labels=labels, groups=groups, size=size, colour=colour)
     for problem in problems:
         typer.echo(f"{'problem' if problem.fatal else 'note'}: {problem.sentence}")
     fatal = sum(problem.fatal for problem in problems)
     if fatal:
-        typer.echo(f"{source}: {fatal} problem{'s' if fatal > 1 else ''} to mend.", err=True)
-        raise typer.Exit(1)
+        raise DataError(f"{source} has {fatal} problem{'s' if fatal > 1 else ''} to mend.")
     typer.echo(f"{source} can be used.")

@@ -8,7 +8,11 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="List, show and copy recipes.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, show and copy recipes.",
+    no_args_is_help=True,
+    epilog="Example: `isthmus recipes ls`",
+)
 
 
 @app.command()
@@ -51,7 +55,7 @@ def cp(
 
     text = find_recipe(name)[1]
     if to.is_dir():
-        to = to / f"{name}.toml"
+        to = to / f"{Path(name).stem}.toml"
     if to.exists():
         raise SettingError(f"{to} exists already; choose another name.")
     write_text(to, text)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isthmus.cli.tables import score_table, text_table
+from isthmus.cli.tables import show_scores, show_table
+
+if TYPE_CHECKING:
+    from isthmus.recipes.evaluation import Evaluation
 
 
 def evaluate(
@@ -24,10 +27,10 @@ def evaluate(
     from isthmus.reports import write_report
 
     if data is not None:
-        typer.echo(score_table(evaluate_on(run, data)))
+        show_scores(evaluate_on(run, data))
         return
     reopened = reopen_run(run)
-    typer.echo(score_table(reopened.evaluation))
+    show_scores(reopened.evaluation)
     typer.echo(f"Report: {write_report(reopened)}")
 
 
@@ -39,16 +42,15 @@ def compare(
     Example: `isthmus compare runs/mnist-2d runs/mnist-linear`
     """
     from isthmus.core.errors import SettingError
-    from isthmus.metrics import METRICS, bootstrap_mean
+    from isthmus.metrics import METRICS
     from isthmus.recipes.evaluation import Evaluation
 
     if len(runs) < 2:
         raise SettingError("Give two or more runs to compare.")
     evaluations = [Evaluation.load(run) for run in runs]
-    first = evaluations[0]
     common = [
         metric
-        for metric in first.values["model"]
+        for metric in evaluations[0].values["model"]
         if all(metric in other.values["model"] for other in evaluations)
     ]
     rows = []
@@ -56,15 +58,27 @@ def compare(
         table = evaluation.table()
         rows.append([str(run), *(str(table["model"][metric]) for metric in common)])
         rows.append(["  PCA of its size", *(str(table["PCA"][metric]) for metric in common)])
-    typer.echo(text_table(["", *(METRICS[metric].title for metric in common)], rows))
+    show_table(["", *(METRICS[metric].title for metric in common)], rows)
     for run, other in zip(runs[1:], evaluations[1:], strict=True):
-        if other.data != first.data:
-            typer.echo(f"{run} was scored on other samples than {runs[0]}: no paired difference.")
-            continue
-        for metric in common:
-            difference = other.values["model"][metric] - first.values["model"][metric]
-            estimate = bootstrap_mean(difference, first.groups)
-            typer.echo(
-                f"{METRICS[metric].title}: {run} minus {runs[0]} is {estimate}"
-                f" over {estimate.cases} paired samples"
-            )
+        _compare_pair(runs[0], evaluations[0], run, other, common)
+
+
+def _compare_pair(
+    first: Path, its: Evaluation, second: Path, other: Evaluation, common: list[str]
+) -> None:
+    """Print the mean differences, sample by sample, of two runs."""
+    from isthmus.metrics import METRICS, bootstrap_mean
+
+    if other.data != its.data:
+        typer.echo(
+            f"{second} was scored on other samples than {first}, or in other units (scaling): no"
+            " paired difference."
+        )
+        return
+    for metric in common:
+        difference = other.values["model"][metric] - its.values["model"][metric]
+        estimate = bootstrap_mean(difference, its.groups)
+        typer.echo(
+            f"{METRICS[metric].title}: {second} minus {first} is {estimate}"
+            f" over {estimate.cases} paired samples"
+        )

@@ -1,17 +1,23 @@
-"""Tables of scores as plain text, readable in any terminal and log."""
+"""Tables as plain text, readable in any terminal and log."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import typer
 
 if TYPE_CHECKING:
     from isthmus.recipes.evaluation import Evaluation
 
+Rows = Sequence[Sequence[str]]
 
-def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+
+def text_table(header: Sequence[str], rows: Rows) -> str:
     """Columns aligned: the first to the left, the others to the right."""
-    widths = [max(len(row[place]) for row in [header, *rows]) for place in range(len(header))]
+    widths = _widths(header, rows)
 
     def line(cells: Sequence[str]) -> str:
         first = f"{cells[0]:<{widths[0]}}"
@@ -21,13 +27,32 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(header), *map(line, rows)])
 
 
-def score_table(evaluation: Evaluation) -> str:
-    """Means with 95 % intervals of a model and its baselines."""
+def show_table(header: Sequence[str], rows: Rows) -> None:
+    """Print a table; in a narrow terminal in several parts, each with the first column."""
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    widths = _widths(header, rows)
+    parts: list[list[int]] = [[0]]
+    for place in range(1, len(header)):
+        used = sum(widths[other] + 2 for other in parts[-1])
+        if used + widths[place] > room and len(parts[-1]) > 1:
+            parts.append([0])
+        parts[-1].append(place)
+    for part in parts:
+        chosen = [[row[place] for place in part] for row in [header, *rows]]
+        typer.echo(text_table(chosen[0], chosen[1:]))
+
+
+def show_scores(evaluation: Evaluation) -> None:
+    """Print means with 95 % intervals of a model and its baselines."""
     from isthmus.metrics import METRICS
 
     table = evaluation.table()
     header = ["", *(METRICS[metric].title for metric in table["model"])]
-    rows = [[method, *map(str, columns.values())] for method, columns in table.items()]
+    show_table(header, [[method, *map(str, row.values())] for method, row in table.items()])
     facts = [f"{name}: {value:.4g}" for name, value in evaluation.facts.items()]
-    cases = f"{evaluation.cases} test samples, means with 95 % intervals"
-    return "\n".join([text_table(header, rows), "; ".join([cases, *facts])])
+    cases = f"{evaluation.cases} {evaluation.part} samples, means with 95 % intervals"
+    typer.echo("; ".join([cases, *facts]))
+
+
+def _widths(header: Sequence[str], rows: Rows) -> list[int]:
+    return [max(len(row[place]) for row in [header, *rows]) for place in range(len(header))]

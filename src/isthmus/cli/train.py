@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isthmus.cli.tables import score_table
+from isthmus.cli.tables import show_scores
+
+if TYPE_CHECKING:
+    from isthmus.recipes import Recipe
 
 RUNS = Path("runs")
 
@@ -56,28 +59,46 @@ def train_recipe(
     out: Path | None = None,
 ) -> None:
     """Train, report, and say what came of it."""
-    from isthmus.core.errors import TrainingStopped
+    from isthmus.core.errors import StorageError, TrainingStopped
     from isthmus.recipes import find_recipe, parse_recipe
-    from isthmus.recipes.runner import start_run
-    from isthmus.reports import write_report
-    from isthmus.training import ConsoleProgress
 
     name, text = find_recipe(name_or_path)
     folder = out or (_newest_run(name_or_path, name) if resume else None) or _free_folder(name)
     resume = resume and (folder / "recipe.toml").exists()
     if resume:
         name, text = find_recipe(str(folder))
-        typer.echo(f"Going on with {folder}")
     recipe = parse_recipe(text, name, changes or [])
-    observers = [ConsoleProgress()] if sys.stderr.isatty() else []
+    if resume:
+        typer.echo(f"Going on with {folder}")
+    on = f"go on with: isthmus train {shlex.quote(str(folder))} --resume"
     try:
-        run = start_run(recipe, folder, resume=resume, observers=observers)
+        _train_and_report(recipe, folder, resume)
     except TrainingStopped as stop:
-        raise TrainingStopped(f"{stop} Go on with: isthmus train {folder} --resume") from None
+        raise TrainingStopped(f"{str(stop).partition(';')[0]}; {on}") from None
+    except KeyboardInterrupt:
+        if not _can_go_on(folder):
+            raise
+        raise TrainingStopped(f"Stopped after the training; {on}") from None
+    except StorageError as error:
+        if not _can_go_on(folder):
+            raise
+        raise StorageError(f"{error} Then {on}") from error
+
+
+def _train_and_report(recipe: Recipe, folder: Path, resume: bool) -> None:
+    from isthmus.cli.progress import progress
+    from isthmus.recipes.runner import start_run
+    from isthmus.reports import write_report
+
+    run = start_run(recipe, folder, resume=resume, observers=[progress()])
     report = write_report(run)
-    typer.echo(score_table(run.evaluation))
+    show_scores(run.evaluation)
     typer.echo(f"Run:    {folder}")
     typer.echo(f"Report: {report}")
+
+
+def _can_go_on(folder: Path) -> bool:
+    return any((folder / "checkpoint").glob("[0-9]*"))
 
 
 def _newest_run(name_or_path: str, name: str) -> Path | None:
@@ -86,7 +107,7 @@ def _newest_run(name_or_path: str, name: str) -> Path | None:
         return Path(name_or_path)
     numbered = [path for path in RUNS.glob(f"{name}-*") if path.name.rpartition("-")[2].isdigit()]
     runs = [path for path in [RUNS / name, *numbered] if (path / "recipe.toml").is_file()]
-    return max(runs, key=lambda path: (path / "metrics.jsonl").stat().st_mtime, default=None)
+    return max(runs, key=lambda path: (path / "recipe.toml").stat().st_mtime, default=None)
 
 
 def _free_folder(name: str) -> Path:

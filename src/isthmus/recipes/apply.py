@@ -2,67 +2,129 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import SettingError
+from isthmus.core.errors import DataError, SettingError, StorageError
+from isthmus.core.files import atomic_folder
 from isthmus.data import read, write_array, write_images, write_table
+from isthmus.data.arrays import ARRAY_SUFFIXES
+from isthmus.data.image_files import IMAGE_SUFFIXES
+from isthmus.data.tables import TABLE_SUFFIXES
 from isthmus.models import load
-from isthmus.recipes.runner import has_recipe, read_for, read_recipe
-from isthmus.recipes.schema import DataSettings
+from isthmus.recipes.inputs import column_names, read_for
 
 _TABLES = (".csv", ".parquet")
+_FILES = (*IMAGE_SUFFIXES, *TABLE_SUFFIXES, *ARRAY_SUFFIXES)  # never the name of a folder
+_NAME = "name"  # column of file names beside codes
 
 
 def encode_file(model_folder: Path, source: str, out: Path) -> tuple[int, int]:
-    """Write the codes of data to a ``.npy``, ``.csv`` or ``.parquet`` file; return their shape."""
-    if out.suffix not in (".npy", *_TABLES):
-        raise SettingError(f"Codes are written to .npy, .csv or .parquet, not to '{out.name}'.")
+    """Write the codes of data to a ``.npy``, ``.csv`` or ``.parquet`` file; return their shape.
+
+    Images keep their file names in a first column.
+
+    Raises
+    ------
+    SettingError
+        If `out` cannot hold codes, or is `source` itself.
+    """
+    _refuse_target(out, Path(source))
+    if out.suffix.lower() not in (".npy", *_TABLES):
+        raise SettingError(f"Codes are written to .npy, .csv or .parquet, not to '{out}'.")
     model = load(model_folder)
-    dataset = read_for(model, source, _data_settings(model_folder))
+    dataset = read_for(model, source)
     codes = model.transform(dataset.samples)
-    if out.suffix == ".npy":
+    if out.suffix.lower() == ".npy":
         write_array(out, codes)
     else:
-        names = {} if dataset.names is None else {"name": np.array(dataset.names)}
+        names = {} if dataset.names is None else {_NAME: np.array(dataset.names)}
         columns = zip(model.get_feature_names_out(), codes.T, strict=True)
         write_table(out, names | dict(columns))
     return len(codes), codes.shape[1]
 
 
 def decode_file(model_folder: Path, codes: Path, out: Path) -> int:
-    """Write the samples that codes stand for; return their number."""
+    """Write the samples that codes stand for; return their number.
+
+    Raises
+    ------
+    DataError
+        If the codes are not a table, or those of another model.
+    SettingError
+        If `out` cannot hold such samples, or is `codes` itself.
+    """
+    _refuse_target(out, codes)
     model = load(model_folder)
-    table = read(str(codes), groups=_name_column(codes))
-    names = table.groups if table.groups is not None else np.arange(1, len(table.samples) + 1)
-    _write_samples(model, model.inverse_transform(table.samples), [str(n) for n in names], out)
-    return len(table.samples)
+    _check_form(model, out)
+    named = codes.is_file() and column_names(codes)[:1] == [_NAME]
+    table = read(codes, groups=_NAME if named else None)
+    if table.samples.ndim != 2:
+        raise DataError(f"{codes} holds no codes but images; give what `isthmus encode` wrote.")
+    names = _numbers(len(table)) if table.groups is None else [str(name) for name in table.groups]
+    _write_samples(model, model.inverse_transform(table.samples), names, out)
+    return len(table)
 
 
 def reconstruct_file(model_folder: Path, source: str, out: Path) -> int:
-    """Write data as the model rebuilds them; return the number of samples."""
+    """Write data as the model rebuilds them; return the number of samples.
+
+    Raises
+    ------
+    SettingError
+        If `out` cannot hold such samples, or is `source` itself.
+    """
+    _refuse_target(out, Path(source))
     model = load(model_folder)
-    dataset = read_for(model, source, _data_settings(model_folder))
-    names = dataset.names or [str(number) for number in range(1, len(dataset.samples) + 1)]
-    _write_samples(model, model.reconstruct(dataset.samples), list(names), out)
-    return len(dataset.samples)
+    _check_form(model, out)
+    dataset = read_for(model, source)
+    names = dataset.names or _numbers(len(dataset))
+    _write_samples(model, model.reconstruct(dataset.samples), names, out)
+    return len(dataset)
 
 
-def _write_samples(model: Any, samples: NDArray[np.float32], names: list[str], out: Path) -> None:
-    if out.suffix == ".npy":
+def _refuse_target(out: Path, source: Path) -> None:
+    """Refuse to write over the data that are read, or among other files."""
+    if out.exists() and source.exists() and out.samefile(source):
+        raise SettingError(f"{out} is what is read; give another place to write to.")
+    if out.is_dir() and any(out.iterdir()):
+        raise SettingError(f"The folder {out} is not empty; give a new one.")
+
+
+def _check_form(model: Any, out: Path) -> None:
+    """Whether samples of the model can be written to such a path, before the work is done."""
+    suffix = out.suffix.lower()
+    if len(model.sample_shape_) == 1:
+        if suffix not in (".npy", *_TABLES):
+            raise SettingError(f"Tables are written to .npy, .csv or .parquet, not to '{out}'.")
+    elif suffix in _FILES and suffix != ".npy":
+        raise SettingError(f"Images are written to a folder or to .npy, not to '{out}'.")
+
+
+def _write_samples(
+    model: Any, samples: NDArray[np.float32], names: Sequence[str], out: Path
+) -> None:
+    if out.suffix.lower() == ".npy":
         write_array(out, samples)
-    elif out.suffix in _TABLES:
-        if samples.ndim != 2:
-            raise SettingError(f"Images are written to a folder or to .npy, not to '{out.name}'.")
+    elif samples.ndim == 2:
         columns = model.data_.get("feature_names") or [f"x{i}" for i in range(samples.shape[1])]
         write_table(out, dict(zip(columns, samples.T, strict=True)))
-    elif samples.ndim == 2:
-        raise SettingError(f"Vectors are written to .npy, .csv or .parquet, not to '{out.name}'.")
     else:
-        write_images(out, as_pixels(model, samples), names)
+        pixels = as_pixels(model, samples)
+        with atomic_folder(out) as temporary:
+            try:
+                write_images(temporary, pixels, names)
+            except StorageError as error:  # name the folder that was asked for
+                raise StorageError(str(error).replace(str(temporary), str(out))) from error
+
+
+def _numbers(count: int) -> list[str]:
+    """Names for samples without any: 001, 002, ..."""
+    return [f"{number:0{len(str(count))}d}" for number in range(1, count + 1)]
 
 
 def as_pixels(model: Any, samples: NDArray[np.float32]) -> NDArray[Any]:
@@ -76,22 +138,3 @@ def as_pixels(model: Any, samples: NDArray[np.float32]) -> NDArray[Any]:
     if model.scaling_.scale.ndim == 0:
         samples = model.scaling_.apply(samples) * np.float32(most)
     return np.clip(np.rint(samples), 0, most).astype(integers)
-
-
-def _data_settings(folder: Path) -> DataSettings:
-    """How the data of a run were read; the defaults for a bare model."""
-    return read_recipe(folder).data if has_recipe(folder) else DataSettings()
-
-
-def _name_column(path: Path) -> str | None:
-    """The column of names that `encode_file` may have written."""
-    if path.suffix != ".csv" or not path.is_file():
-        return "name" if path.suffix == ".parquet" and "name" in _parquet_columns(path) else None
-    with path.open(encoding="utf-8") as file:
-        return "name" if file.readline().split(",")[0].strip() == "name" else None
-
-
-def _parquet_columns(path: Path) -> list[str]:
-    import polars
-
-    return list(polars.read_parquet_schema(path)) if path.is_file() else []

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,8 @@ from isthmus.metrics import METRICS, Estimate, bootstrap_mean, principal_angles
 Array = NDArray[Any]
 _FILE = "evaluation.json"
 _CASES = "evaluation.npz"
+# What json, NumPy and the zip format raise on damaged files.
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -34,15 +40,20 @@ class Evaluation:
     groups
         Group of each sample, or ``None``.
     data
-        Fingerprint of the samples: two evaluations with the same one can be paired.
+        Fingerprint of the scaled samples: two evaluations with the same one are in the same units
+        and can be paired.
     facts
         Other findings by name, such as the share of explained variance.
+    part
+        What the samples are to the model: ``"test"``, ``"training"`` where nothing was held out,
+        or ``"other"`` data.
     """
 
     values: dict[str, dict[str, Array]]
     groups: Array | None
     data: str
     facts: dict[str, float]
+    part: str = "test"
 
     @property
     def cases(self) -> int:
@@ -51,6 +62,10 @@ class Evaluation:
 
     def table(self) -> dict[str, dict[str, Estimate]]:
         """Mean and 95 % interval by method and metric, resampled by group."""
+        return self._estimates
+
+    @cached_property
+    def _estimates(self) -> dict[str, dict[str, Estimate]]:
         return {
             method: {
                 metric: bootstrap_mean(values, self.groups) for metric, values in columns.items()
@@ -64,7 +79,13 @@ class Evaluation:
             method: {metric: estimate._asdict() for metric, estimate in columns.items()}
             for method, columns in self.table().items()
         }
-        return {"data": self.data, "cases": self.cases, "table": table, "facts": self.facts}
+        return {
+            "data": self.data,
+            "part": self.part,
+            "cases": self.cases,
+            "table": table,
+            "facts": self.facts,
+        }
 
     def save(self, folder: Path) -> None:
         """Write ``evaluation.json`` and the per-sample values ``evaluation.npz``."""
@@ -88,23 +109,35 @@ class Evaluation:
         ModelFileError
             If the run has not been evaluated, or the files are damaged.
         """
+        if not folder.is_dir():
+            raise ModelFileError(f"There is no folder {folder}; give the folder of a run.")
         try:
             summary = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-            with np.load(folder / _CASES, allow_pickle=False) as arrays:
+            content = io.BytesIO((folder / _CASES).read_bytes())  # NumPy leaves bad files open
+            with np.load(content, allow_pickle=False) as arrays:
                 found = dict(arrays)
             groups = found.pop("groups", None)
             values: dict[str, dict[str, Array]] = {}
             for name, column in found.items():
                 method, metric = name.split("/")
                 values.setdefault(method, {})[metric] = column
-            return cls(values, groups, summary["data"], summary["facts"])
-        except (OSError, ValueError, KeyError) as error:
+            evaluation = cls(values, groups, summary["data"], summary["facts"], summary["part"])
+            evaluation.table()  # whether the columns can be used
+            return evaluation
+        except FileNotFoundError:
             raise ModelFileError(
-                f"{folder} holds no readable evaluation ({error}); run `isthmus evaluate {folder}`."
+                f"{folder} holds no evaluation; give the folder of a finished run, or run"
+                f" `isthmus evaluate {folder}`."
+            ) from None
+        except _DAMAGED as error:
+            raise ModelFileError(
+                f"{folder} holds a damaged evaluation ({error}); run `isthmus evaluate {folder}`."
             ) from error
 
 
-def evaluate(model: Any, train: Array, test: Array, groups: Array | None = None) -> Evaluation:
+def evaluate(
+    model: Any, train: Array, test: Array, groups: Array | None = None, part: str = "test"
+) -> Evaluation:
     """Score a fitted autoencoder on test samples beside its baselines.
 
     All errors are those of the scaled samples, in which the loss is measured. The baselines are
@@ -117,6 +150,8 @@ def evaluate(model: Any, train: Array, test: Array, groups: Array | None = None)
         Samples ``(N, ...)`` as the model takes them.
     groups
         Group of each test sample, for the intervals.
+    part
+        What the test samples are to the model, see `Evaluation`.
     """
     target = _scaled(model, test)
     outputs, facts = _outputs(model, train, test)
@@ -133,30 +168,43 @@ def evaluate(model: Any, train: Array, test: Array, groups: Array | None = None)
     errors = {method: columns["squared_error"].sum() for method, columns in values.items()}
     if errors["mean sample"] > 0:
         facts["explained variance"] = float(1 - errors["model"] / errors["mean sample"])
-    return Evaluation(values, groups, fingerprint(test), facts)
+    return Evaluation(values, groups, fingerprint(target), facts, part)
 
 
 def _outputs(model: Any, train: Array, test: Array) -> tuple[dict[str, Array], dict[str, float]]:
     """Reconstructions of the scaled test samples by method, and facts found on the way."""
     flat_train, flat_test = (_scaled(model, part).reshape(len(part), -1) for part in (train, test))
-    units = min(model.code_mean_.size, *flat_train.shape)
-    pca = PCA(units, random_state=0).fit(flat_train)
-    untrained = clone(model).set_params(epochs=0, random_state=model.seed_).fit(train)
+    mean = np.broadcast_to(flat_train.mean(0), flat_test.shape)
+    pca = _fit_pca(flat_train, model.code_mean_.size)
+    untrained = clone(model).set_params(epochs=0, random_state=model.seed_)
+    untrained.fit(train, validation=train[:1])  # given, so that none is held out of the scaling
     outputs = {
         "model": _scaled(model, model.reconstruct(test)),
-        "PCA": pca.inverse_transform(pca.transform(flat_test)),
+        "PCA": mean if pca is None else pca.inverse_transform(pca.transform(flat_test)),
         "untrained network": _scaled(untrained, untrained.reconstruct(test)),
-        "mean sample": np.broadcast_to(flat_train.mean(0), flat_test.shape),
+        "mean sample": mean,
     }
     facts: dict[str, float] = {}
-    if model.network_.kind == "linear" and units < min(flat_train.shape):
-        columns = model.network_.decoder[0].weight.detach().cpu().numpy()
-        if columns.shape[0] != flat_train.shape[1]:  # tied: the weights are the encoder's
-            columns = columns.T
-        angles = principal_angles(columns, pca.components_.T)
+    smaller = pca is not None and pca.n_components_ < min(flat_train.shape)
+    if model.network_.kind == "linear" and smaller:
+        angles = _angles_to_pca(model.network_.decoder[0].weight, pca)
         facts["greatest principal angle to PCA, degrees"] = float(angles.max())
         facts["mean principal angle to PCA, degrees"] = float(angles.mean())
     return outputs, facts
+
+
+def _fit_pca(flat_train: Array, units: int) -> Any:
+    """PCA of at most so many units; ``None`` where all samples are alike."""
+    if not np.ptp(flat_train, axis=0).any():
+        return None
+    return PCA(min(units, *flat_train.shape), random_state=0).fit(flat_train)
+
+
+def _angles_to_pca(weight: Any, pca: Any) -> NDArray[np.float64]:
+    columns = weight.detach().cpu().numpy()
+    if len(columns) != pca.n_features_in_:  # tied: the weights are the encoder's
+        columns = columns.T
+    return principal_angles(columns, pca.components_.T)
 
 
 def _scaled(model: Any, samples: Array) -> NDArray[np.float32]:

@@ -23,16 +23,30 @@ def find_recipe(name_or_path: str) -> tuple[str, str]:
     Raises
     ------
     SettingError
-        If there is none; the nearest name is named.
+        If there is none (the nearest name is named), or the file is not text.
     """
     if name_or_path in recipe_names():
         return name_or_path, (_FOLDER / f"{name_or_path}.toml").read_text(encoding="utf-8")
     path = Path(name_or_path)
     if path.is_dir() and (path / "recipe.toml").is_file():
-        return path.name, (path / "recipe.toml").read_text(encoding="utf-8")
+        return path.resolve().name, read_text(path / "recipe.toml")
     if path.is_file():
-        return path.stem, path.read_text(encoding="utf-8")
+        return path.stem, read_text(path)
     raise SettingError(
         f"There is no recipe '{name_or_path}'{nearest(name_or_path, recipe_names())}; give a name"
         " from `isthmus recipes ls`, a TOML file, or the folder of a run."
     )
+
+
+def read_text(path: Path) -> str:
+    """Text of a TOML file.
+
+    Raises
+    ------
+    SettingError
+        If it is not UTF-8 text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SettingError(f"{path} is not text in UTF-8; give a recipe, a TOML file.") from None

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from isthmus.core.errors import DataError, SettingError
+from isthmus.core.errors import SettingError, StorageError
 from isthmus.core.files import write_text
 from isthmus.data import DataSet, Split, read, split
 from isthmus.models import load
 from isthmus.recipes.evaluation import Evaluation, evaluate
-from isthmus.recipes.schema import DataSettings, Recipe, parse_recipe
+from isthmus.recipes.inputs import READING, read_for
+from isthmus.recipes.library import read_text
+from isthmus.recipes.schema import DataSettings, Recipe, parse_recipe, resolve_source
 from isthmus.training import (
     Checkpoints,
     MetricsFile,
@@ -38,7 +42,8 @@ class Run:
         Holds ``recipe.toml``, ``metrics.jsonl``, TensorBoard events, ``checkpoint/``, ``model/``,
         ``evaluation.json`` and, once written, ``report.html``.
     split
-        Parts of `dataset`; ``test`` is what the evaluation is on.
+        Parts of `dataset`; ``test`` is what the evaluation is on, the training part where nothing
+        was held out.
     """
 
     folder: Path
@@ -59,30 +64,75 @@ def start_run(
 ) -> Run:
     """Train a recipe into a run folder, or go on with the run that the folder holds.
 
+    Paths in the recipe are kept as absolute ones. What is refused, and what fails before a first
+    checkpoint, leaves no folder behind.
+
     Raises
     ------
     SettingError
-        If the folder holds another run and `resume` is off.
+        If the folder holds another run and `resume` is off, or holds something else.
+    StorageError
+        If the disk refuses.
     """
-    if has_recipe(folder) and not resume:
-        raise SettingError(
-            f"{folder} holds a run already; go on with it by --resume, or give another folder by"
-            " --out."
-        )
+    _refuse_taken(folder, resume)
+    recipe = _with_whole_path(recipe)
     dataset, parts = read_data(recipe.data)
     model = recipe.build_model()
+    checkpoints = Checkpoints(folder / "checkpoint")
     files: list[Observer] = [
         _RecipeFile(folder / _RECIPE, recipe),
         MetricsFile(folder / "metrics.jsonl"),
         TensorBoardEvents(folder / "tensorboard"),
     ]
-    model.fit(
-        dataset.samples[parts.train],
-        validation=dataset.samples[parts.validation] if len(parts.validation) else None,
-        observer=Observers([*files, *observers]),
-        checkpoints=Checkpoints(folder / "checkpoint"),
-    )
-    return _finish(folder, recipe, dataset, parts, model)
+    with _leaving_nothing_useless(folder, checkpoints):
+        model.fit(
+            dataset.samples[parts.train],
+            validation=dataset.samples[parts.validation] if len(parts.validation) else None,
+            observer=Observers([*files, *observers]),
+            checkpoints=checkpoints,
+        )
+        return _finish(folder, recipe, dataset, parts, model)
+
+
+def _refuse_taken(folder: Path, resume: bool) -> None:
+    if has_recipe(folder):
+        if not resume:
+            raise SettingError(
+                f"{folder} holds a run already; go on with it by --resume, or give another folder"
+                " by --out."
+            )
+    elif folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise SettingError(
+            f"{folder} exists and is not a run; give a new or empty folder by --out."
+        )
+
+
+def _with_whole_path(recipe: Recipe) -> Recipe:
+    if recipe.data.source is None:
+        return recipe
+    data = recipe.data.model_copy(update={"source": resolve_source(recipe.data.source)})
+    return recipe.model_copy(update={"data": data})
+
+
+@contextmanager
+def _leaving_nothing_useless(folder: Path, checkpoints: Checkpoints) -> Iterator[None]:
+    """Remove the folder of a new run that fails before there is a state to go on from."""
+    new = not has_recipe(folder)
+    absent = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException as error:
+        if new and not checkpoints.saved():
+            shutil.rmtree(folder, ignore_errors=True)
+            if not absent:  # an empty folder was given
+                folder.mkdir()
+            with suppress(OSError):  # what is not empty by now holds another run
+                for path in absent[1:]:
+                    path.rmdir()
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            raise StorageError(f"Cannot write into {folder}: {reason}.") from error
+        raise
 
 
 class _RecipeFile(Observer):
@@ -117,39 +167,8 @@ def evaluate_on(folder: Path, source: str) -> Evaluation:
     """
     recipe, model = read_recipe(folder), load(folder)
     dataset, parts = read_data(recipe.data)
-    other = read_for(model, source, recipe.data)
-    return evaluate(model, dataset.samples[parts.train], other.samples, other.groups)
-
-
-def read_for(model: Any, source: str, settings: DataSettings) -> DataSet:
-    """Read data as the model's own were read, and put a table's columns in the model's order.
-
-    Raises
-    ------
-    DataError
-        If the samples have another shape, or columns are missing.
-    """
-    dataset = read(
-        source,
-        labels=settings.labels,
-        groups=settings.groups,
-        size=settings.size,
-        colour=settings.colour,
-    )
-    wanted = model.data_.get("feature_names")
-    if wanted is not None and dataset.feature_names is not None:
-        missing = [name for name in wanted if name not in dataset.feature_names]
-        if missing:
-            raise DataError(f"{source} has no column '{missing[0]}', which this model needs.")
-        order = [dataset.feature_names.index(name) for name in wanted]
-        columns = dataset.samples[:, order]
-        dataset = replace(dataset, samples=columns, feature_names=tuple(wanted))
-    if dataset.sample_shape != tuple(model.sample_shape_):
-        raise DataError(
-            f"A sample of {source} has shape {_shape(dataset.sample_shape)}, but this model was"
-            f" trained on {_shape(model.sample_shape_)}."
-        )
-    return dataset
+    other = read_for(model, source)
+    return evaluate(model, dataset.samples[parts.train], other.samples, other.groups, "other")
 
 
 def has_recipe(folder: Path) -> bool:
@@ -162,20 +181,14 @@ def read_recipe(folder: Path) -> Recipe:
     path = folder / _RECIPE
     if not has_recipe(folder):
         raise SettingError(f"{folder} is not a run: it has no {_RECIPE}; give the folder of a run.")
-    return parse_recipe(path.read_text(encoding="utf-8"), str(path))
+    return parse_recipe(read_text(path), str(path))
 
 
 def read_data(settings: DataSettings) -> tuple[DataSet, Split]:
     """Read and split the data of a recipe."""
     if settings.source is None:
         raise SettingError("This recipe needs data of yours: give them with --data PATH.")
-    dataset = read(
-        settings.source,
-        labels=settings.labels,
-        groups=settings.groups,
-        size=settings.size,
-        colour=settings.colour,
-    )
+    dataset = read(settings.source, **settings.model_dump(include=READING))
     parts = split(
         dataset,
         validation=settings.validation,
@@ -190,20 +203,19 @@ def read_data(settings: DataSettings) -> tuple[DataSet, Split]:
 
 def _finish(folder: Path, recipe: Recipe, dataset: DataSet, parts: Split, model: Any) -> Run:
     """Evaluate on the test part (or, where there is none, on the training part) and save."""
+    part = "test"
     if not len(parts.test):
-        parts = Split(parts.train, parts.validation, parts.train)
+        parts, part = Split(parts.train, parts.validation, parts.train), "training"
     groups = None if dataset.groups is None else np.asarray(dataset.groups)[parts.test]
-    evaluation = evaluate(model, dataset.samples[parts.train], dataset.samples[parts.test], groups)
+    train, test = (dataset.samples[indices] for indices in (parts.train, parts.test))
+    evaluation = evaluate(model, train, test, groups, part)
     model.scores_ = evaluation.summary()["table"]["model"]
     model.data_ |= {
         "name": dataset.name,
         "feature_names": dataset.feature_names,
         "class_names": dataset.class_names,
+        "reading": recipe.data.model_dump(include=READING),
     }
     model.save(folder / "model")
     evaluation.save(folder)
     return Run(folder, recipe, dataset, parts, model, evaluation)
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from isthmus.core.errors import SettingError
 from isthmus.core.registry import explain, nearest
 from isthmus.core.settings import Fraction, NonNegativeInt, PositiveInt
+from isthmus.data import CATALOGUE
+from isthmus.metrics import METRICS
 from isthmus.models import MODELS
 from isthmus.training import Plan
 
@@ -39,7 +41,8 @@ class DataSettings(BaseModel):
         Seed of the split.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    # A column may be named by a number, which TOML reads as one.
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     source: str | None = None
     labels: str | None = None
@@ -78,14 +81,29 @@ class Recipe(BaseModel):
     model: dict[str, Any]
     training: dict[str, Any] = {}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _name_unknown(cls, table: Any) -> Any:
+        """Before a misspelt table is reported as missing."""
+        _refuse_unknown("", table, set(cls.model_fields))
+        return table
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         """Check model and training together, by the estimator's signature, and fill them in."""
-        kind = MODELS.check({"kind": self.model.get("kind", "")})["kind"]
-        known = set(MODELS.check({"kind": kind})) - {"verbose"}
+        for name in self.quoted:
+            METRICS[name]  # refuses an unknown one
+        if "kind" not in self.model:
+            raise SettingError(
+                f"the key 'model.kind' is missing. Choose from: {', '.join(MODELS)}."
+            )
+        kind = MODELS.check({"kind": self.model["kind"]})["kind"]
+        defaults = MODELS.check({"kind": kind})
+        known = set(defaults) - {"verbose"}
         _refuse_unknown("model", self.model, known - _TRAINING_KEYS)
         _refuse_unknown("training", self.training, known & _TRAINING_KEYS)
-        whole = MODELS.check({"random_state": 0, **self.model, **self.training})
+        given = {**self.model, **self.training}
+        whole = MODELS.check({"random_state": 0, **_with_kinds(given, defaults)})
         self.model = {key: whole[key] for key in whole if key in known - _TRAINING_KEYS}
         self.training = {key: whole[key] for key in whole if key in known & _TRAINING_KEYS}
         return self
@@ -157,19 +175,43 @@ def override(table: dict[str, Any], setting: str) -> None:
 def resolve_source(source: str) -> str:
     """A path as an absolute one, so that the recipe can be resumed from anywhere; else a name."""
     path = Path(source).expanduser()
-    return str(path.resolve()) if path.exists() else source
+    return str(path.resolve()) if source not in CATALOGUE and path.exists() else source
 
 
 def _refuse_unknown(table: str, given: Mapping[str, Any], known: set[str]) -> None:
+    """Refuse a key that is not known, naming the nearest or the table where it belongs.
+
+    Parameters
+    ----------
+    table
+        ``"model"`` or ``"training"``; an empty string for the top level.
+    """
+    elsewhere = {"model": "training", "training": "model"}.get(table)
     for key in given:
         if key not in known:
-            others = _TRAINING_KEYS if table == "model" else ()
-            hint = (
-                "; it belongs under [training]" if key in others else nearest(key, sorted(known))
-            )
+            belongs = elsewhere and (key in _TRAINING_KEYS) == (elsewhere == "training")
+            hint = nearest(key, sorted(known))
+            if belongs and key in _settings_of_models():
+                hint = f"; it belongs under [{elsewhere}]"
+            place = f"{table}.{key}" if table else key
             raise SettingError(
-                f"unknown key '{table}.{key}'{hint}. Known keys: {', '.join(sorted(known))}."
+                f"unknown key '{place}'{hint}. Known keys: {', '.join(sorted(known))}."
             )
+
+
+def _with_kinds(given: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings; a part that has settings but no kind gets that of its default."""
+    return {
+        key: {"kind": defaults[key]["kind"], **value}
+        if isinstance(value, dict) and isinstance(defaults[key], dict) and "kind" not in value
+        else value
+        for key, value in given.items()
+    }
+
+
+def _settings_of_models() -> set[str]:
+    """Every setting that some estimator has."""
+    return _TRAINING_KEYS.union(*(MODELS.check(kind) for kind in MODELS))
 
 
 def _without_none(value: Any) -> Any:

@@ -6,29 +6,37 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from numpy.typing import NDArray
 
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.reports.style import CLASS_COLOURS, METHOD_COLOURS, MUTED, new_figure
+from isthmus.reports.style import CLASS_COLOURS, METHOD_COLOURS, MUTED, new_figure, plain
 
 Array = NDArray[Any]
 POINTS = 1000  # codes in a scatter, as in lecture note 002
+_DOT = 14  # square points (1/72 inch) of a dot
+_MARKERS = ("o", "s", "^")  # for the first ten classes, the next ten, ...
 
 
 def loss_curves(history: list[dict[str, float]]) -> Figure:
     """Loss by epoch: one panel for each part, training and validation together."""
     names = [key.removeprefix("train/") for key in history[0] if key.startswith("train/")]
     parts = [name for name in names if name != "total"] if len(names) == 2 else names
-    figure, axes = new_figure(3.6 * len(parts), 2.8, ncols=len(parts), squeeze=False)
+    width = 5.4 if len(parts) == 1 else 3.6 * len(parts)
+    figure, axes = new_figure(width, 2.8, ncols=len(parts), squeeze=False)
     epochs = [row["epoch"] for row in history]
     for name, panel in zip(parts, axes[0], strict=True):
         for group, colour in (("train", MUTED), ("validation", METHOD_COLOURS["model"])):
             if f"{group}/{name}" in history[0]:
                 values = [row[f"{group}/{name}"] for row in history]
                 label = {"train": "training"}.get(group, group)
-                panel.plot(epochs, values, color=colour, label=label, linewidth=1.5)
-        positive = all(row[f"train/{name}"] > 0 for row in history)
-        panel.set_yscale("log" if positive else "linear")
+                dot = "o" if len(values) == 1 else None
+                panel.plot(epochs, values, color=colour, label=label, linewidth=1.5, marker=dot)
+        shown = [row[key] for row in history for key in row if key.endswith(f"/{name}")]
+        if min(shown) > 0:
+            panel.set_yscale("log")
+            panel.yaxis.set_major_formatter(LogFormatter())
+            panel.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
         panel.set(title=name, xlabel="epoch")
         panel.legend()
     return figure
@@ -46,48 +54,77 @@ def code_scatter(codes: Array, labels: Array | None, class_names: tuple[str, ...
     One unit is drawn along the line with the classes stacked, two as they are, more along their
     first two principal axes.
     """
-    figure, panel = new_figure(5.6, 4.6)
+    figure, panel = new_figure(5.4, 4.6)
     points, axis_names = _plane(codes, labels)
-    size = 14 if len(points) <= POINTS else 4
     if labels is None:
-        panel.scatter(*points.T, s=size, color=METHOD_COLOURS["model"], alpha=0.7, linewidths=0)
+        panel.scatter(*points.T, s=_DOT, color=METHOD_COLOURS["model"], alpha=0.7, linewidths=0)
     else:
         for value in np.unique(labels):
-            chosen = labels == value
-            name = class_names[value] if class_names else str(value)
-            colour = CLASS_COLOURS[int(value) % len(CLASS_COLOURS)]
-            panel.scatter(*points[chosen].T, s=size, color=colour, label=name, linewidths=0)
-        if len(np.unique(labels)) <= 2 * len(CLASS_COLOURS):
-            panel.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=1.5)
+            shape, colour = divmod(int(value), len(CLASS_COLOURS))
+            panel.scatter(
+                *points[labels == value].T,
+                s=_DOT,
+                color=CLASS_COLOURS[colour],
+                marker=_MARKERS[shape % len(_MARKERS)],
+                linewidths=0,
+            )
+        _name_classes(panel, np.unique(labels), class_names)
+    if codes.shape[1] == 1:
+        panel.set_yticks([])
     panel.set(title=f"{len(points)} codes", xlabel=axis_names[0], ylabel=axis_names[1])
     return figure
+
+
+def _name_classes(panel: Any, values: Array, class_names: tuple[str, ...] | None) -> None:
+    if len(values) <= 2 * len(CLASS_COLOURS):
+        names = [plain(class_names[value]) if class_names else str(value) for value in values]
+        panel.legend(
+            panel.collections, names, loc="center left", bbox_to_anchor=(1, 0.5), markerscale=1.5
+        )
 
 
 def _plane(codes: Array, labels: Array | None) -> tuple[Array, tuple[str, str]]:
     if codes.shape[1] == 1:
         rows = np.zeros(len(codes)) if labels is None else labels.astype(float)
         jitter = np.random.default_rng(0).uniform(-0.3, 0.3, len(codes))
-        return np.column_stack([codes[:, 0], rows + jitter]), ("code unit 1", "class")
+        across = "spread at random" if labels is None else "class, spread at random"
+        return np.column_stack([codes[:, 0], rows + jitter]), ("code unit 1", across)
     if codes.shape[1] == 2:
         return codes, ("code unit 1", "code unit 2")
     centred = codes - codes.mean(0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    return centred @ axes[:2].T, ("principal axis 1 of the codes", "principal axis 2")
+    scores = np.zeros((len(codes), 2))
+    scores[:, : len(axes)] = centred @ axes[:2].T  # a single code has one axis
+    return scores, ("principal axis 1 of the codes", "principal axis 2")
 
 
 def error_bars(evaluation: Evaluation) -> Figure:
     """Squared error per sample of model and baselines, with 95 % intervals."""
     table = evaluation.table()
-    figure, panel = new_figure(5.6, 0.5 + 0.42 * len(table))
+    figure, panel = new_figure(5.4, 2.8)
     for place, (method, columns) in enumerate(table.items()):
         estimate = columns["squared_error"]
         spread = [[estimate.mean - estimate.low], [estimate.high - estimate.mean]]
-        panel.barh(place, estimate.mean, xerr=spread, color=METHOD_COLOURS[method], height=0.62)
-        panel.annotate(f" {estimate.mean:.4g}", (estimate.high, place), va="center", fontsize=9)
+        panel.barh(
+            place,
+            estimate.mean,
+            xerr=spread if estimate.has_interval else None,
+            color=METHOD_COLOURS[method],
+            height=0.62,
+            error_kw={"elinewidth": 1.2, "capsize": 3},
+        )
+        end = estimate.high if estimate.has_interval else estimate.mean
+        panel.annotate(
+            f"{estimate.mean:.4g}",
+            (end, place),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+        )
     panel.set_yticks(range(len(table)), list(table))
     panel.invert_yaxis()
-    panel.margins(x=0.14)
-    panel.set(title="squared error per test sample (less is better)")
+    panel.margins(x=0.16)
+    panel.set(title=f"squared error per {evaluation.part} sample (less is better)")
     return figure
 
 
@@ -96,14 +133,14 @@ def feature_errors(names: tuple[str, ...], target: Array, output: Array) -> Figu
     errors = np.square(output - target).mean(0)
     spread = target.var(0)
     order = np.argsort(errors)[::-1][:30]
-    figure, panel = new_figure(6.4, 0.7 + 0.26 * len(order))
+    figure, panel = new_figure(5.4, max(2.8, 0.7 + 0.26 * len(order)))
     panel.barh(range(len(order)), errors[order], color=METHOD_COLOURS["model"], height=0.62)
     panel.plot(
         spread[order], range(len(order)), "|", color=METHOD_COLOURS["mean sample"], markersize=14,
         markeredgewidth=2.5, label="predicting the mean",
     )  # fmt: skip
-    panel.set_yticks(range(len(order)), [names[index] for index in order])
+    panel.set_yticks(range(len(order)), [plain(names[index]) for index in order])
     panel.invert_yaxis()
     panel.set(title="mean squared error by column, scaled units")
-    panel.legend(loc="lower right")
+    panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08))
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,9 @@ def reconstruction_panel(samples: Array, codes: Array, outputs: Array, titles: l
         One for each column.
     """
     columns = len(samples)
-    figure, axes = new_figure(0.95 * columns + 1.0, 3.1, nrows=3, ncols=columns, squeeze=False)
+    figure, axes = new_figure(
+        0.95 * max(columns, 3) + 1.0, 3.1, nrows=3, ncols=columns, squeeze=False
+    )
     low, high = float(codes.min()), float(codes.max())
     for column in range(columns):
         axes[0, column].imshow(as_picture(samples[column]), cmap="gray", vmin=0, vmax=1)
@@ -50,32 +53,57 @@ def reconstruction_panel(samples: Array, codes: Array, outputs: Array, titles: l
 
 def _code_tile(code: Array) -> Array:
     """A code as a nearly square tile; what is left over stays empty."""
-    if code.ndim == 3:  # channels of a map side by side
-        return np.concatenate(list(code), axis=1)
-    width = int(np.ceil(np.sqrt(code.size)))
-    tile = np.full(width * int(np.ceil(code.size / width)), np.nan)
+    if code.ndim == 3:
+        return tiles(code.astype(float), math.ceil(math.sqrt(len(code))), gap=np.nan)
+    width = math.ceil(math.sqrt(code.size))
+    tile = np.full(width * math.ceil(code.size / width), np.nan)
     tile[: code.size] = code.ravel()
     return tile.reshape(-1, width)
 
 
+def tiles(images: Array, columns: int, gap: float) -> Array:
+    """Images ``(N, h, w, ...)`` row by row in one picture, with a pixel of `gap` between them."""
+    count, height, width, *channels = images.shape
+    rows = math.ceil(count / columns)
+    whole = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, *channels), gap)
+    for place, image in enumerate(images):
+        top, left = place // columns * (height + 1), place % columns * (width + 1)
+        whole[top : top + height, left : left + width] = image
+    return whole
+
+
 def decoded_grid(decode: Any, codes: Array, side: int = 15) -> Figure:
-    """Images decoded from a grid over the plane of 2-D codes.
+    """Images decoded from a grid over the plane of 2-D codes, or along the line of 1-D codes.
 
     Parameters
     ----------
     decode
-        Function from codes ``(N, 2)`` to images in [0, 1].
+        Function from codes ``(N, 1)`` or ``(N, 2)`` to images in [0, 1].
     codes
-        Codes ``(N, 2)`` of data; the grid spans their 2nd to 98th percentile.
+        Codes of data; the grid spans their 2nd to 98th percentile.
     """
     low, high = np.percentile(codes, [2, 98], axis=0)
-    across, up = (np.linspace(low[axis], high[axis], side) for axis in (0, 1))
+    flat = high - low < 1e-6  # codes that are all alike still have a place
+    low, high = low - 0.5 * flat, high + 0.5 * flat
+    axes = [np.linspace(low[axis], high[axis], side) for axis in range(codes.shape[1])]
     # Rows from top to bottom, as the scatter shows them: the second unit falls.
-    grid = np.array([(x, y) for y in up[::-1] for x in across], np.float32)
-    images = [as_picture(image) for image in decode(grid)]
-    rows = [np.concatenate(images[start : start + side], 1) for start in range(0, side**2, side)]
-    figure, panel = new_figure(4.8, 4.8)
-    extent = (low[0], high[0], low[1], high[1])
-    panel.imshow(np.concatenate(rows), cmap="gray", vmin=0, vmax=1, extent=extent, aspect="auto")
-    panel.set(title="decoded from a grid of codes", xlabel="code unit 1", ylabel="code unit 2")
+    grid = [(x, y) for y in axes[1][::-1] for x in axes[0]] if len(axes) == 2 else axes[0][:, None]
+    images = np.stack([as_picture(image) for image in decode(np.array(grid, np.float32))])
+    figure, panel = new_figure(5.4, 4.6 if len(axes) == 2 else 1.1)
+    whole = tiles(images, side, gap=0.5)
+    panel.imshow(whole, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    _label_grid(panel, axes, whole.shape[0] / len(axes[0]), whole.shape[1] / len(axes[0]))
+    panel.set(title="decoded from a grid of codes", xlabel="code unit 1")
     return figure
+
+
+def _label_grid(panel: Any, axes: list[Array], height: float, width: float) -> None:
+    """Ticks with the codes of five columns, and of five rows."""
+    places = np.linspace(0, len(axes[0]) - 1, 5).round().astype(int)
+    panel.set_xticks((places + 0.5) * width - 0.5, [f"{axes[0][place]:.3g}" for place in places])
+    panel.set_yticks([])
+    if len(axes) == 2:
+        names = [f"{axes[1][::-1][place]:.3g}" for place in places]
+        panel.set_yticks((places + 0.5) * height - 0.5, names)
+        panel.set_ylabel("code unit 2")
+    panel.spines[:].set_visible(False)

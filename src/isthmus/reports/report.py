@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ import isthmus
 from isthmus.core.files import atomic_file, write_text
 from isthmus.metrics import METRICS
 from isthmus.networks import count_parameters
+from isthmus.objectives import LOSSES
 from isthmus.recipes.runner import Run
 from isthmus.reports import figures, pictures
-from isthmus.reports.style import to_png
+from isthmus.reports.style import look, to_png
 
 _CASES = 8  # columns of a panel
+_HALF_PAGE = 6.0  # inches; wider pictures take the whole width
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,14 @@ class Picture:
         What it shows.
     png
         The file's bytes.
+    wide
+        Whether it takes the whole width of the page.
     """
 
     name: str
     caption: str
     png: bytes
+    wide: bool
 
     @property
     def data_uri(self) -> str:
@@ -54,9 +60,11 @@ def write_report(run: Run) -> Path:
     StorageError
         If the disk refuses.
     """
-    shown = [
-        Picture(name, caption, to_png(figure)) for name, caption, figure in _draw(run) if figure
-    ]
+    with look():
+        shown = [
+            Picture(name, caption, to_png(figure), figure.get_figwidth() > _HALF_PAGE)
+            for name, caption, figure in _draw(run)
+        ]
     environment = Environment(
         loader=PackageLoader("isthmus.reports"), autoescape=True, undefined=StrictUndefined
     )
@@ -77,77 +85,83 @@ def write_report(run: Run) -> Path:
     return path
 
 
-def _draw(run: Run) -> list[tuple[str, str, Figure | None]]:
+def _draw(run: Run) -> list[tuple[str, str, Figure]]:
     """All pictures that suit the run: name, caption, figure."""
     model, test = run.model, run.test
     target = _scaled(model, test.samples)
     output = _scaled(model, model.reconstruct(test.samples))
     codes = model.transform(test.samples)
-    errors = run.evaluation.values["model"]["squared_error"]
     points = figures.choose_points(len(codes))
     labels = None if test.labels is None else test.labels[points]
-    common: list[tuple[str, str, Figure | None]] = [
-        (
-            "errors",
-            "Error on the test samples beside PCA of the same code size, the same network"
-            " untrained, and the mean sample; bars show 95 % intervals.",
-            figures.error_bars(run.evaluation),
-        ),
-        (
-            "loss",
-            f"Loss by epoch, per {model.network_ and _scale(model)}.",
-            figures.loss_curves(model.history_) if model.history_ else None,
-        ),
-        (
-            "codes",
-            f"Codes of {len(points)} test samples, drawn at random.",
-            figures.code_scatter(codes[points], labels, test.class_names),
-        ),
-    ]
+    scatter = (
+        "codes",
+        f"Codes of {len(points)} {run.evaluation.part} samples"
+        f"{', drawn at random' if len(points) < len(codes) else ''}.",
+        figures.code_scatter(codes[points], labels, test.class_names),
+    )
     if target.ndim == 2:
-        names = test.feature_names or tuple(f"value {i}" for i in range(target.shape[1]))
-        caption = "Columns that the code keeps well and badly; the marks show predicting the mean."
-        figure = figures.feature_errors(names, target, output)
-        return [*common, ("columns", caption, figure)]
-    return [*_image_panels(run, target, output, codes, errors), *common]
+        return [scatter, _columns(run, target, output), *_scores(run)]
+    cases, *extremes = _panels(run, target, output, codes)
+    return [cases, scatter, *_grid(model, codes), *_scores(run), *extremes]
 
 
-def _image_panels(
-    run: Run, target: Any, output: Any, codes: Any, errors: Any
-) -> list[tuple[str, str, Figure | None]]:
-    model = run.model
-    order = np.argsort(errors, kind="stable")
-    any_cases = np.random.default_rng(0).permutation(len(errors))[:_CASES]
-    shaped = codes.reshape(-1, *model.network_.code_shape)
+def _scores(run: Run) -> Iterator[tuple[str, str, Figure]]:
+    """Errors beside the baselines, and the loss."""
+    yield (
+        "errors",
+        f"Error on the {run.evaluation.part} samples beside PCA of the same code size, the same"
+        " network untrained, and the mean sample; bars show 95 % intervals.",
+        figures.error_bars(run.evaluation),
+    )
+    history = run.model.history_
+    if history:
+        loss = LOSSES.check(run.model.settings_["loss"])
+        caption = f"Loss by epoch, per {loss.get('per', 'sample')}."
+        yield "loss", caption, figures.loss_curves(history)
 
-    def panel(cases: Any) -> Figure:
-        titles = [f"{errors[case]:.3g}" for case in cases]
-        return pictures.reconstruction_panel(target[cases], shaped[cases], output[cases], titles)
+
+def _columns(run: Run, target: Any, output: Any) -> tuple[str, str, Figure]:
+    """Errors of a table's columns."""
+    names = run.dataset.feature_names or tuple(f"value {i + 1}" for i in range(target.shape[1]))
+    caption = "Columns that the code keeps well and badly; the marks show predicting the mean."
+    return "columns", caption, figures.feature_errors(names, target, output)
+
+
+def _grid(model: Any, codes: Any) -> Iterator[tuple[str, str, Figure]]:
+    """Decoded images, where the code can be drawn."""
 
     def decode(grid: Any) -> Any:
         return _scaled(model, model.inverse_transform(grid))
 
-    two = codes.shape[1] == 2
-    return [
-        (
-            "reconstructions",
-            "Test samples, their codes and what is rebuilt from them; the numbers are squared"
-            " errors.",
-            panel(any_cases),
-        ),
-        (
-            "grid",
-            "What the decoder makes of each place in the plane of codes.",
-            pictures.decoded_grid(decode, codes) if two else None,
-        ),
-        ("best", "The test samples with the least error.", panel(order[:_CASES])),
-        ("worst", "The test samples with the greatest error.", panel(order[::-1][:_CASES])),
-    ]
+    if codes.shape[1] <= 2:
+        places = ("", "places on the line", "each place in the plane")[codes.shape[1]]
+        caption = f"What the decoder makes of {places} of codes."
+        yield "grid", caption, pictures.decoded_grid(decode, codes)
 
 
-def _scale(model: Any) -> str:
-    loss = model.loss if isinstance(model.loss, dict) else {}
-    return str(loss.get("per", "sample"))
+def _panels(run: Run, target: Any, output: Any, codes: Any) -> list[Any]:
+    """Samples over codes over reconstructions: some, the best and the worst."""
+    errors = run.evaluation.values["model"]["squared_error"]
+    shaped = codes.reshape(-1, *run.model.network_.code_shape)
+    order = np.argsort(errors, kind="stable")
+    some = np.random.default_rng(0).permutation(len(errors))[:_CASES]
+    part = run.evaluation.part
+
+    def panel(name: str, caption: str, cases: Any) -> tuple[str, str, Figure]:
+        titles = [f"{errors[case]:.3g}" for case in cases]
+        chosen = (target[cases], shaped[cases], output[cases])
+        return name, caption, pictures.reconstruction_panel(*chosen, titles)
+
+    caption = (
+        f"{part.capitalize()} samples, their codes and what is rebuilt from them; the numbers are"
+        " squared errors."
+    )
+    shown = [panel("reconstructions", caption, some)]
+    if len(order) > _CASES:
+        best, worst = order[:_CASES], order[::-1][:_CASES]
+        shown.append(panel("best", f"The {part} samples with the least error.", best))
+        shown.append(panel("worst", f"The {part} samples with the greatest error.", worst))
+    return shown
 
 
 def _scaled(model: Any, samples: Any) -> Any:

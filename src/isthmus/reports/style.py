@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
@@ -24,6 +27,7 @@ METHOD_COLOURS = {
     "untrained network": MUTED,
     "mean sample": "#ddcc77",
 }
+_LONGEST = 32  # characters of a label
 
 _STYLE: Any = {
     "font.size": 9,
@@ -37,8 +41,17 @@ _STYLE: Any = {
     "xtick.color": INK,
     "ytick.color": INK,
     "legend.frameon": False,
+    "legend.fontsize": 8,
     "figure.constrained_layout.use": True,
 }
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw in the one look; names in scripts that the font lacks show as boxes, silently."""
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
 
 
 def new_figure(width: float, height: float, **layout: Any) -> tuple[Figure, Any]:
@@ -46,7 +59,7 @@ def new_figure(width: float, height: float, **layout: Any) -> tuple[Figure, Any]
 
     Built without pyplot: nothing global is changed and no window can open.
     """
-    with mpl.rc_context(_STYLE):
+    with look():
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
         return figure, figure.subplots(**layout)
@@ -55,9 +68,15 @@ def new_figure(width: float, height: float, **layout: Any) -> tuple[Figure, Any]
 def to_png(figure: Figure) -> bytes:
     """The figure as a PNG of 130 dots per inch."""
     buffer = io.BytesIO()
-    with mpl.rc_context(_STYLE):
+    with look():
         figure.savefig(buffer, dpi=130, format="png")
     return buffer.getvalue()
+
+
+def plain(name: str) -> str:
+    """A name from the data as a label: not too long, and no formula in it."""
+    short = name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
+    return " ".join(short.split()).replace("$", r"\$")
 
 
 def bare(axes: Axes) -> None:

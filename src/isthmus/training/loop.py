@@ -187,7 +187,7 @@ class _Run:
             group["lr"] = rate * share
         self.optimizer.zero_grad()
         value = self.value(x, generator)
-        value.total.backward()  # type: ignore[no-untyped-call]
+        value.total.backward()
         self.record(value, len(x))
         if self.plan.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip_norm)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from isthmus.core.errors import DataError
 from isthmus.core.registry import Registry
 
 
@@ -19,6 +20,30 @@ class Augmentation(ABC):
     @abstractmethod
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Changed copy of ``(N, ...)``, same shape and dtype; `generator` on x's device."""
+
+
+class ImageAugmentation(Augmentation):
+    """An augmentation of images: a subclass sees them as ``(N, C, H, W)``."""
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Changed copy of images ``(N, H, W)`` or ``(N, C, H, W)``.
+
+        Raises
+        ------
+        DataError
+            If the samples are not images.
+        """
+        if x.ndim not in (3, 4):
+            raise DataError(
+                f"The augmentation '{self.kind}' needs images, (H, W) or (C, H, W), but a sample"
+                f" has shape {tuple(x.shape[1:])}."
+            )
+        images = x.unsqueeze(1) if x.ndim == 3 else x
+        return self.change(images, generator).reshape(x.shape)
+
+    @abstractmethod
+    def change(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Changed copy of ``(N, C, H, W)``."""
 
 
 AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation")

@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from isthmus.core.errors import DataError
 from isthmus.core.settings import Fraction, NonNegativeFloat
-from isthmus.data.augmentation._base import AUGMENTATIONS, Augmentation
+from isthmus.data.augmentation._base import AUGMENTATIONS, ImageAugmentation
 
 
 @AUGMENTATIONS.register("affine")
-class Affine(Augmentation):
+class Affine(ImageAugmentation):
     """Each image moved by its own small affine map, all ranges uniform; outside is 0.
 
     Parameters
@@ -42,24 +41,11 @@ class Affine(Augmentation):
         self.scale = scale
         self.shear = shear
 
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Moved copy of images ``(N, H, W)`` or ``(N, C, H, W)``, by bilinear interpolation.
-
-        Raises
-        ------
-        DataError
-            If the samples are not images.
-        """
-        if x.ndim not in (3, 4):
-            raise DataError(
-                "The augmentation 'affine' moves images, (H, W) or (C, H, W), but a sample has"
-                f" shape {tuple(x.shape[1:])}."
-            )
-        images = x.unsqueeze(1) if x.ndim == 3 else x
+    def change(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Images moved by bilinear interpolation."""
         maps = self._maps(images, generator).to(images.dtype)
         grid = F.affine_grid(maps, list(images.shape), align_corners=False)
-        moved = F.grid_sample(images, grid, align_corners=False)
-        return moved.squeeze(1) if x.ndim == 3 else moved
+        return F.grid_sample(images, grid, align_corners=False)
 
     def _maps(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Maps ``(N, 2, 3)`` from output to input positions, in units of half the image."""

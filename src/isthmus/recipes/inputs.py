@@ -1,0 +1,78 @@
+"""Data for a trained model: read as its own were, and with a table's columns in its order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from isthmus.core.errors import DataError, ModelFileError
+from isthmus.core.registry import explain
+from isthmus.data import DataSet, read
+from isthmus.data.csv_files import load_csv
+from isthmus.data.reading import form_of
+from isthmus.recipes.schema import DataSettings
+
+READING = {"labels", "groups", "size", "colour"}  # the keys of [data] that say how to read
+
+
+def read_for(model: Any, source: str) -> DataSet:
+    """Read data as the model's own were read; columns of classes and groups may be missing.
+
+    Raises
+    ------
+    DataError
+        If the samples have another shape, or columns are missing.
+    """
+    dataset = _in_order(model, read(source, **_reading(model, source)), source)
+    if dataset.sample_shape != tuple(model.sample_shape_):
+        raise DataError(
+            f"A sample of {source} has shape {_shape(dataset.sample_shape)}, but this model was"
+            f" trained on {_shape(model.sample_shape_)}."
+        )
+    return dataset
+
+
+def column_names(path: Path) -> list[str]:
+    """Names of the columns of a CSV or Parquet file; none for other files."""
+    import polars
+
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return load_csv(path)[0].columns
+    try:
+        return list(polars.read_parquet_schema(path)) if path.suffix.lower() == ".parquet" else []
+    except (polars.exceptions.PolarsError, OSError):
+        return []  # `read` explains what is wrong
+
+
+def _reading(model: Any, source: str) -> dict[str, Any]:
+    """The settings of `isthmus.data.read` that the model's own data had and that suit these."""
+    try:
+        settings = DataSettings.model_validate(model.data_.get("reading", {}))
+    except ValidationError as error:
+        raise ModelFileError(explain(error, DataSettings, "model.json: reading")) from None
+    if form_of(source) != "table":
+        return {"size": settings.size, "colour": settings.colour}
+    there = column_names(Path(source))
+    keys = {"labels": settings.labels, "groups": settings.groups}
+    return {key: name if name in there else None for key, name in keys.items()}
+
+
+def _in_order(model: Any, dataset: DataSet, source: str) -> DataSet:
+    wanted = model.data_.get("feature_names")
+    if wanted is None or dataset.feature_names is None:
+        return dataset
+    missing = [name for name in wanted if name not in dataset.feature_names]
+    if missing:
+        raise DataError(
+            f"{source} has no column '{missing[0]}', which this model needs; its columns are"
+            f" {', '.join(wanted)}."
+        )
+    order = [dataset.feature_names.index(name) for name in wanted]
+    return replace(dataset, samples=dataset.samples[:, order], feature_names=tuple(wanted))
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

@@ -1,0 +1,152 @@
+"""What each verb writes and says."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from conftest_cli import Call, call_app, make_images, make_table
+
+from isthmus.recipes import find_recipe, recipe_names
+
+
+def test_train_writes_a_run_and_names_its_report(call: Call, here: Path) -> None:
+    make_table(here / "t.csv")
+    changes = ["--set", "data.labels=kind", "--set", "training.epochs=1", "--minutes", "5"]
+    shown = call("train", "table", "--data", "t.csv", *changes).stdout
+    assert "Training for 1 epochs of" in shown
+    assert "Report: runs/table/report.html" in shown
+    assert "8 test samples, means with 95 % intervals" in shown
+    for method in ("model", "PCA", "untrained network", "mean sample"):
+        assert method in shown
+    names = {path.name for path in (here / "runs/table").iterdir()}
+    assert names >= {"recipe.toml", "metrics.jsonl", "model", "report.html", "pictures"}
+    text = (here / "runs/table/recipe.toml").read_text()
+    assert "minutes = 5.0" in text
+    assert f'source = "{here / "t.csv"}"' in text
+    call("train", "table", "--data", "t.csv", *changes)
+    assert (here / "runs/table-2/report.html").exists()
+
+
+def test_train_goes_on_with_the_newest_run(call: Call, here: Path) -> None:
+    changes = ["--set", "training.epochs=1"]
+    call("train", "digits-2d", *changes)
+    time.sleep(0.01)
+    call("train", "digits-2d", *changes)
+    more = ["--set", "training.epochs=2", "--resume"]
+    assert "Going on with runs/digits-2d-2" in call("train", "digits-2d", *more).stdout
+    shown = call("train", "runs/digits-2d", *more).stdout
+    assert "Going on with runs/digits-2d\n" in shown
+    assert "of which 1 are done" in shown
+    assert sorted(path.name for path in (here / "runs").iterdir()) == ["digits-2d", "digits-2d-2"]
+
+
+def test_a_copied_recipe_can_be_trained(call: Call, here: Path) -> None:
+    assert "isthmus train my.toml" in call("recipes", "cp", "digits-2d", "my.toml").stdout
+    call("train", "my.toml", "--set", "training.epochs=0", "--out", "there/run")
+    assert (here / "there/run/report.html").exists()
+
+
+def test_recipes(call: Call, here: Path) -> None:
+    listed = call("recipes", "ls").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == recipe_names()
+    for name in recipe_names():
+        assert call("recipes", "show", name).stdout == find_recipe(name)[1]
+    (here / "mine").mkdir()
+    call("recipes", "cp", "table", "mine")
+    assert (here / "mine/table.toml").read_text() == find_recipe("table")[1]
+    again = call_app("recipes", "cp", "table", "mine")
+    assert again.exit_code == 1
+    assert "exists already" in again.stderr
+
+
+def test_evaluate_scores_anew(call: Call, digits: Path) -> None:
+    before = (digits / "evaluation.json").read_text()
+    (digits / "report.html").unlink()
+    shown = call("evaluate", digits).stdout
+    assert f"Report: {digits / 'report.html'}" in shown
+    assert (digits / "report.html").exists()
+    assert (digits / "evaluation.json").read_text() == before
+    assert "1797 other samples" in call("evaluate", digits, "--data", "digits").stdout
+    assert (digits / "evaluation.json").read_text() == before
+
+
+def test_compare_pairs_the_same_samples(call: Call, digits: Path, trees: Path, here: Path) -> None:
+    change = ["--set", "model.code_size=8", "--set", "training.epochs=2"]
+    call("train", "digits-2d", *change, "--out", "wide")
+    shown = call("compare", digits, "wide").stdout
+    assert f"squared error, per sample: wide minus {digits} is -" in shown
+    assert "over 359 paired samples" in shown
+    assert shown.count("PCA of its size") == 2
+    shown = call("compare", digits, trees).stdout
+    assert "no paired difference" in shown
+    assert "binary cross-entropy" not in shown  # only one of them has it
+    shown = call("compare", digits, digits).stdout
+    assert "is 0 [0, 0]" in shown
+
+
+def test_encode_decode_reconstruct(call: Call, trees: Path, digits: Path, here: Path) -> None:
+    source = trees.parent / "trees.csv"
+    assert call("encode", trees, source, "c.csv").stdout == "Wrote 40 codes of 2 units to c.csv\n"
+    assert call("decode", trees, "c.csv", "d.csv").stdout == "Wrote 40 samples to d.csv\n"
+    assert call("reconstruct", trees, source, "r.parquet").stdout.startswith("Wrote 40 samples")
+    np.testing.assert_allclose(
+        pl.read_csv("d.csv").to_numpy(), pl.read_parquet("r.parquet").to_numpy(), rtol=1e-4
+    )
+    call("encode", digits, "digits", "digits.npy")
+    call("decode", digits, "digits.npy", "pictures")
+    assert len(list((here / "pictures").glob("*.png"))) == 1797
+
+
+def test_data_ls(call: Call) -> None:
+    shown = call("data", "ls").stdout
+    assert shown.splitlines()[0].split() == ["name", "samples", "shape", "licence", "found", "in"]
+    for words in ("digits", "mnist", "70,000", "8 x 8"):
+        assert words in shown
+
+
+def test_data_check(call: Call, here: Path) -> None:
+    make_table(here / "t.csv")
+    assert "can be used" in call("data", "check", "t.csv", "--labels", "kind").stdout
+    wrong = call_app("data", "check", "t.csv")
+    assert wrong.exit_code == 1
+    assert "problem: t.csv: the column 'kind'" in wrong.stdout
+    assert wrong.stderr == "Error: t.csv has 1 problem to mend.\n"
+    make_images(here / "photos", 3)
+    make_images(here / "photos" / "large", 2, side=12)
+    assert call_app("data", "check", "photos").exit_code == 1
+    assert "can be used" in call("data", "check", "photos", "--size", "8", "--grey").stdout
+
+
+def test_data_get_of_a_bundled_set(call: Call) -> None:
+    assert "digits is in" in call("data", "get", "digits").stdout
+
+
+def test_a_long_training_shows_where_it_stands(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.cli.progress._EVERY", 0.0)
+    shown = call("train", "digits-2d", "--set", "training.epochs=2").stdout
+    assert "epoch 1 of 2: loss " in shown
+    assert ", validation " in shown
+
+
+def test_a_table_is_parted_in_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from isthmus.cli.tables import show_table
+
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    show_table(["", "first one", "second"], [["model", "1", "2"], ["PCA", "3", "4"]])
+    assert capsys.readouterr().out.splitlines() == [
+        "       first one",
+        "model          1",
+        "PCA            3",
+        "       second",
+        "model       2",
+        "PCA         4",
+    ]
