@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ def plain_network(sizes: tuple[int, ...]) -> nn.Sequential:
     """The network as one writes it by hand."""
     wide = [784, *sizes, *reversed(sizes[:-1]), 784]
     layers: list[nn.Module] = []
-    for place, (inputs, outputs) in enumerate(zip(wide, wide[1:], strict=False)):
+    for place, (inputs, outputs) in enumerate(pairwise(wide)):
         layers.append(nn.Linear(inputs, outputs))
         if place not in (len(sizes) - 1, len(wide) - 2):
             layers.append(nn.ReLU())

@@ -41,6 +41,18 @@ def make_images(folder: Path, count: int = 20, side: int = 8) -> Path:
 
 
 @pytest.fixture
+def table(here: Path) -> Path:
+    """``t.csv``: three columns of numbers and one of classes."""
+    return make_table(here / "t.csv")
+
+
+@pytest.fixture
+def photos(here: Path) -> Path:
+    """``photos``: images of one size."""
+    return make_images(here / "photos")
+
+
+@pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder."""
     monkeypatch.chdir(tmp_path)
@@ -56,6 +68,34 @@ def call(here: Path) -> Call:
         assert result.exit_code == 0, result.stderr
         assert not result.stderr
         return result
+
+    return run
+
+
+def listing(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Every file and folder, with size and time of change."""
+    states = {path: path.stat() for path in folder.rglob("*")}
+    return {
+        path: (0, 0) if path.is_dir() else (state.st_size, state.st_mtime_ns)
+        for path, state in states.items()
+    }
+
+
+@pytest.fixture
+def refuse(here: Path) -> Callable[..., str]:
+    """Run a command that must be refused: one sentence, an exit code, and nothing written."""
+
+    def run(*arguments: str | Path, code: int = 1) -> str:
+        before = listing(here)
+        result = call_app(*arguments)
+        assert result.exit_code == code
+        sentence = result.stderr
+        assert sentence.startswith("Error: ")
+        assert sentence.endswith("\n")
+        assert sentence.count("\n") == 1
+        assert "Traceback" not in sentence + result.stdout
+        assert listing(here) == before
+        return sentence
 
     return run
 

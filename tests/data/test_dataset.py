@@ -7,7 +7,8 @@ import pytest
 
 from isthmus.core.errors import DataError
 from isthmus.data import DataSet
-from isthmus.data.dataset import chunks, encode_labels
+from isthmus.data.chunks import chunks
+from isthmus.data.dataset import encode_labels
 
 
 def example() -> DataSet:

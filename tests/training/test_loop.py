@@ -1,171 +1,51 @@
-"""The loop: order of data, exact resume, refusals, and an oracle in plain PyTorch."""
+"""The loop: order of data, refusals, limits, and an oracle in plain PyTorch."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import math
-import os
-import random
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from isthmus.core.errors import (
-    ModelFileError,
     SettingError,
     TrainingError,
-    TrainingStopped,
 )
-from isthmus.corruption import CORRUPTIONS
-from isthmus.data.augmentation import AUGMENTATIONS
 from isthmus.data.scaling import NoScaling
-from isthmus.networks import Network, build_network
-from isthmus.objectives import LOSSES, PENALTIES, LossValue
+from isthmus.objectives import LossValue
 from isthmus.training import (
-    OPTIMIZERS,
     SCHEDULES,
     Checkpoints,
-    Equation,
     Examples,
-    History,
     Observer,
     Plan,
     Rows,
     State,
     choose_device,
     loop,
-    train,
 )
 from isthmus.training.examples import derive_seed
-
-Array = NDArray[Any]
-CPU = torch.device("cpu")
-DENSE = {"kind": "dense", "hidden_sizes": [24, 16]}
-CONVOLUTIONAL = {"kind": "convolutional", "channels": [4, 6]}
-COUNT, BATCH, EPOCHS = 70, 16, 3
-STEPS = math.ceil(COUNT / BATCH)  # in an epoch
-SEED_OF_1_2 = 8705518154548660899
-
-
-class Crash(Exception):
-    """What ends a training at a chosen moment."""
-
-
-class CrashAt(Observer):
-    """Raises once a step is taken, or an epoch ends; steps count from 1 over all epochs."""
-
-    def __init__(self, *, step: int | None = None, epoch: int | None = None) -> None:
-        self.step, self.epoch = step, epoch
-
-    def stepped(self, state: State) -> None:
-        if state.epoch * STEPS + state.step == self.step:
-            raise Crash
-
-    def epoch_ended(self, row: dict[str, float]) -> None:
-        if row["epoch"] == self.epoch:
-            raise Crash
-
-
-@dataclass
-class Setup:
-    """A small training that can be begun again from nothing."""
-
-    images: Array
-    network: Any = field(default_factory=lambda: DENSE)
-    code_size: int = 5
-    dropout: float = 0.0
-    corrupted: bool = True
-    penalties: tuple[dict[str, Any], ...] = ()
-    augmentations: tuple[str, ...] = ()
-    held_out: Array | None = None
-    plan: Plan = field(
-        default_factory=lambda: Plan(
-            epochs=EPOCHS,
-            batch_size=BATCH,
-            learning_rate=1e-2,
-            optimizer={"kind": "adam"},
-            schedule={"kind": "one_cycle"},
-            device="cpu",
-            seed=7,
-        )
-    )
-
-    def build(self) -> Network:
-        network = build_network(self.network, self.images.shape[1:], self.code_size, seed=1)
-        if self.dropout:
-            network.encoder.insert(2, nn.Dropout(self.dropout))
-        return network
-
-    def equation(self, network: Network) -> Equation:
-        return Equation(
-            network,
-            LOSSES.build("squared_error"),
-            [PENALTIES.build(spec) for spec in self.penalties],
-            CORRUPTIONS.build({"kind": "gaussian", "sigma": 0.2}) if self.corrupted else None,
-        )
-
-    def examples(self, images: Array | Rows, augmented: bool = False) -> Examples:
-        kinds = self.augmentations if augmented else ()
-        built = [AUGMENTATIONS.build(kind) for kind in kinds]
-        return Examples(images, NoScaling(), CPU, augmentations=built)
-
-    def run(self, network: Network | None = None, **options: Any) -> tuple[Network, History]:
-        network = network or self.build()
-        history = train(
-            self.equation(network),
-            self.examples(self.images, augmented=True),
-            self.plan,
-            validation=None if self.held_out is None else self.examples(self.held_out),
-            **options,
-        )
-        return network, history
-
-    def with_plan(self, **changes: Any) -> Setup:
-        return replace(self, plan=replace(self.plan, **changes))
-
-
-@pytest.fixture
-def setup(digits: Array) -> Setup:
-    return Setup(digits[:COUNT])
-
-
-def same_weights(one: nn.Module, other: nn.Module) -> bool:
-    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
-    return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
-
-
-def without_time(history: History) -> History:
-    return [{name: row[name] for name in row if name != "seconds"} for row in history]
-
-
-def damage(checkpoint: Path, how: str) -> None:
-    path = checkpoint / "state.safetensors"
-    content = bytearray(path.read_bytes())
-    if how == "flipped":
-        content[len(content) // 2] ^= 8
-    elif how == "truncated":
-        del content[len(content) // 2 :]
-    elif how == "empty":
-        content.clear()
-    path.write_bytes(content)
-    if how == "gone":
-        path.unlink()
-
+from support.trainings import (
+    BATCH,
+    COUNT,
+    CPU,
+    EPOCHS,
+    SEED_OF_1_2,
+    STEPS,
+    Array,
+    Crash,
+    CrashAt,
+    Setup,
+    same_weights,
+    without_time,
+)
 
 # -- order of the data ------------------------------------------------------------------------
 
@@ -244,352 +124,6 @@ def test_plain_pytorch_gives_the_same_bits(setup: Setup, schedule: str) -> None:
         assert history[epoch]["train/total"] == pytest.approx(total / COUNT, rel=1e-6)
         assert history[epoch]["learning_rate"] == 1e-2 * factor((epoch + 1) / EPOCHS)
     assert same_weights(network, oracle)
-
-
-# -- exact resume -----------------------------------------------------------------------------
-
-
-def resumed(setup: Setup, folder: Path, crashes: list[CrashAt]) -> tuple[Network, History]:
-    for crash in crashes:
-        with pytest.raises(Crash):
-            setup.run(observer=crash, checkpoints=Checkpoints(folder, seconds=0))
-    return setup.run(checkpoints=Checkpoints(folder, seconds=0))
-
-
-CRASHES = {
-    "within an epoch, twice": [CrashAt(step=2), CrashAt(step=4)],
-    "at the first step": [CrashAt(step=1)],
-    "at the last step of an epoch": [CrashAt(step=STEPS), CrashAt(step=STEPS + 1)],
-    "while an epoch ends": [CrashAt(epoch=1), CrashAt(epoch=2), CrashAt(epoch=3)],
-    "at the very last step": [CrashAt(step=EPOCHS * STEPS)],
-}
-
-
-@pytest.mark.parametrize("moment", CRASHES)
-@pytest.mark.parametrize("case", ["dense", "convolutional", "dropout"])
-def test_resume_is_exact(
-    digits: Array, setup: Setup, tmp_path: Path, case: str, moment: str
-) -> None:
-    setup = {
-        "dense": replace(setup, augmentations=("affine",), held_out=digits[-33:]),
-        "convolutional": replace(setup, network=CONVOLUTIONAL),
-        "dropout": replace(setup, dropout=0.3, penalties=({"kind": "l1", "weight": 0.1},)),
-    }[case]
-    network, history = setup.run()
-    again, rows = resumed(setup, tmp_path, CRASHES[moment])
-    assert same_weights(network, again)
-    assert without_time(rows) == without_time(history)
-    assert [row["epoch"] for row in rows] == [1, 2, 3]
-    assert len(Checkpoints(tmp_path).saved()) == 2
-    # What was done is done: once more from the end changes nothing.
-    same, rows = setup.run(checkpoints=Checkpoints(tmp_path))
-    assert same_weights(network, same)
-    assert without_time(rows) == without_time(history)
-
-
-OPTIMIZER_CASES = [
-    *({"kind": kind} for kind in OPTIMIZERS),
-    {"kind": "sgd", "momentum": 0.9},
-    {"kind": "muon", "matrices": "all", "weight_decay": 0.1},
-]
-
-
-@pytest.mark.parametrize("network", [DENSE, CONVOLUTIONAL], ids=["dense", "convolutional"])
-@pytest.mark.parametrize("optimizer", OPTIMIZER_CASES, ids=str)
-def test_resume_is_exact_with_each_optimizer(
-    setup: Setup, tmp_path: Path, optimizer: dict[str, Any], network: Any
-) -> None:
-    setup = replace(setup, network=network).with_plan(optimizer=optimizer, learning_rate=1e-3)
-    network, _ = setup.run()
-    again, _ = resumed(setup, tmp_path, [CrashAt(step=3), CrashAt(step=8)])
-    assert same_weights(network, again)
-    assert not same_weights(network, setup.build())
-
-
-def test_resume_is_exact_with_early_stopping(digits: Array, setup: Setup, tmp_path: Path) -> None:
-    setup = replace(setup, held_out=digits[-40:]).with_plan(
-        epochs=30, patience=2, learning_rate=0.05, schedule={"kind": "constant"}
-    )
-    network, history = setup.run()
-    losses = [row["validation/total"] for row in history]
-    best = int(np.argmin(losses))
-    assert len(losses) == best + 3 < 30
-    crashes = [CrashAt(step=STEPS * best + 2), CrashAt(epoch=best + 1), CrashAt(epoch=best + 2)]
-    again, rows = resumed(setup, tmp_path, crashes)
-    assert same_weights(network, again)
-    assert without_time(rows) == without_time(history)
-    fewer, _ = setup.with_plan(epochs=best + 1, schedule={"kind": "constant"}).run()
-    assert same_weights(network, fewer)
-
-
-@pytest.mark.parametrize("how", ["flipped", "truncated", "empty", "gone"])
-def test_a_damaged_checkpoint_falls_back(setup: Setup, tmp_path: Path, how: str) -> None:
-    network, history = setup.run()
-    with pytest.raises(Crash):
-        setup.run(observer=CrashAt(step=8), checkpoints=Checkpoints(tmp_path, seconds=0))
-    older, newest = Checkpoints(tmp_path).saved()
-    assert (older.name, newest.name) == ("000001-000000001", "000001-000000002")
-    damage(newest, how)
-    again, rows = setup.run(checkpoints=Checkpoints(tmp_path, seconds=0))
-    assert same_weights(network, again)
-    assert without_time(rows) == without_time(history)
-
-
-def test_all_checkpoints_damaged(setup: Setup, tmp_path: Path) -> None:
-    setup.run(checkpoints=Checkpoints(tmp_path, seconds=0))
-    for checkpoint, how in zip(Checkpoints(tmp_path).saved(), ["flipped", "gone"], strict=True):
-        damage(checkpoint, how)
-    with pytest.raises(ModelFileError, match=r"are damaged; remove that folder to start again\.$"):
-        setup.run(checkpoints=Checkpoints(tmp_path))
-
-
-def test_foreign_checkpoints(setup: Setup, tmp_path: Path) -> None:
-    setup.run(checkpoints=Checkpoints(tmp_path))
-    foreign = [
-        (replace(setup, code_size=6), "does not belong to this network and optimiser"),
-        (replace(setup, network=CONVOLUTIONAL), "does not belong to this network and optimiser"),
-        (setup.with_plan(optimizer={"kind": "sgd"}), "it began with Adam, not SGD"),
-        (setup.with_plan(seed=8), "began with seed 7, .*, not with seed 8"),
-        (setup.with_plan(batch_size=8), "batches of 16 .*, not with .* batches of 8"),
-        (replace(setup, images=setup.images[1:]), "and 70 samples, not with .* and 69 samples"),
-    ]
-    for other, words in foreign:
-        with pytest.raises(ModelFileError, match=words) as caught:
-            other.run(checkpoints=Checkpoints(tmp_path))
-        assert "train into another folder" in str(caught.value)
-    _, rows = setup.with_plan(epochs=5).run(checkpoints=Checkpoints(tmp_path))
-    assert len(rows) == 5
-
-
-def test_an_existing_checkpoint_is_not_put_at_risk(setup: Setup, tmp_path: Path) -> None:
-    setup.run(checkpoints=Checkpoints(tmp_path))
-    (only,) = Checkpoints(tmp_path).saved()
-    before = only.stat().st_ino
-    setup.run(checkpoints=Checkpoints(tmp_path))
-    assert only.stat().st_ino == before
-
-
-# -- killed processes -------------------------------------------------------------------------
-
-SCRIPT = """
-# Forks a child for each line "FOLDER SLOW" of its input, so that torch is imported only once.
-import os, sys, time
-from pathlib import Path
-import torch
-from sklearn.datasets import load_digits
-from isthmus import Autoencoder
-from isthmus.core import files
-from isthmus.core.errors import TrainingStopped
-from isthmus.training import Checkpoints, Observer, tensors
-
-torch.set_num_threads(1)
-
-
-def say(*words):
-    print(*words, flush=True)
-
-
-def slow_down(module, name, halve):
-    before, calls = getattr(module, name), 0
-
-    def slow(*values):
-        nonlocal calls
-        calls += 1
-        if calls < 6:  # before the files of the second save are on the disk
-            return before(*values)
-        if halve:  # what a kill in the middle of writing leaves
-            before(*values)
-            os.truncate(values[1], values[1].stat().st_size // 2)
-        say("saving")
-        time.sleep(60)
-
-    setattr(module, name, slow)
-
-
-class Tell(Observer):
-    def stepped(self, state):
-        say("step")
-        time.sleep(0.002)
-
-
-def child(folder, slow):
-    if slow == "write":
-        slow_down(tensors, "save_file", halve=True)
-    if slow == "sync":
-        slow_down(files, "_sync", halve=False)
-    model = Autoencoder(
-        network={"kind": "dense", "hidden_sizes": [16]},
-        corruption="gaussian",
-        augmentations=["affine"],
-        code_size=4, epochs=3, batch_size=16, patience=3, random_state=0,
-    )
-    checkpoints = None if slow == "whole" else Checkpoints(folder, seconds=0)
-    try:
-        model.fit(load_digits().images[:160] / 16, observer=Tell(), checkpoints=checkpoints)
-        model.save(folder / "model")
-    except TrainingStopped as error:
-        say("stopped:", error)
-
-
-for line in sys.stdin:
-    pid = os.fork()
-    if not pid:
-        child(Path(line.split()[0]), line.split()[1])
-        os._exit(0)
-    say("began", pid)
-    say("ended", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-"""
-
-
-class Nursery:
-    """A process that begins trainings in processes of their own, one at a time."""
-
-    def __init__(self, folder: Path) -> None:
-        script = folder / "script.py"
-        script.write_text(SCRIPT)
-        self.errors = folder / "errors.txt"
-        with self.errors.open("w") as errors:
-            self.parent = subprocess.Popen(
-                [sys.executable, "-W", "error", script],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-            )
-        self.child = 0
-
-    def begin(self, folder: Path, slow: str = "no") -> None:
-        assert self.parent.stdin is not None
-        self.parent.stdin.write(f"{folder} {slow}\n")
-        self.parent.stdin.flush()
-
-    def wait_for(self, word: str, times: int = 1) -> str:
-        assert self.parent.stdout is not None
-        for line in self.parent.stdout:
-            if line.startswith("began"):
-                self.child = int(line.split()[1])
-            times -= line.startswith(word)
-            if times == 0:
-                return line.strip()
-        pytest.fail(self.errors.read_text())
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        os.kill(self.child, number)
-
-    def finish(self, folder: Path, slow: str = "no") -> None:
-        self.begin(folder, slow)
-        assert self.wait_for("ended") == "ended 0", self.errors.read_text()
-
-
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    nursery = Nursery(tmp_path_factory.mktemp("nursery"))
-    yield nursery
-    nursery.parent.communicate()
-
-
-@pytest.fixture(scope="module")
-def whole(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model of a process that nobody killed."""
-    folder = tmp_path_factory.mktemp("whole")
-    nursery.finish(folder, "whole")
-    return folder / "model"
-
-
-def assert_same_model(one: Path, other: Path) -> None:
-    first, second = (load_file(folder / "model.safetensors") for folder in (one, other))
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    histories = [
-        without_time(json.loads((folder / "model.json").read_text())["history"])
-        for folder in (one, other)
-    ]
-    assert histories[0] == histories[1]
-
-
-def test_killed_at_random_moments(nursery: Nursery, whole: Path, tmp_path: Path) -> None:
-    moments = random.Random(0)
-    for steps in (3, 2, 1, 9):  # the first three within one epoch of nine steps
-        nursery.begin(tmp_path)
-        nursery.wait_for("step", steps)
-        time.sleep(moments.uniform(0, 0.02))
-        nursery.kill()
-        assert nursery.wait_for("ended") == "ended -9"
-    nursery.finish(tmp_path)
-    assert_same_model(tmp_path / "model", whole)
-
-
-@pytest.mark.parametrize("place", ["write", "sync"])
-def test_killed_while_saving(nursery: Nursery, whole: Path, tmp_path: Path, place: str) -> None:
-    nursery.begin(tmp_path, place)
-    nursery.wait_for("saving")
-    nursery.kill()
-    assert nursery.wait_for("ended") == "ended -9"
-    assert any(path.name.startswith(".") for path in tmp_path.iterdir())  # what the kill left
-    nursery.finish(tmp_path)
-    assert not any(path.name.startswith(".") for path in tmp_path.iterdir())
-    assert_same_model(tmp_path / "model", whole)
-
-
-def test_interrupted_by_ctrl_c(nursery: Nursery, whole: Path, tmp_path: Path) -> None:
-    nursery.begin(tmp_path)
-    nursery.wait_for("step", 4)
-    nursery.kill(signal.SIGINT)
-    assert nursery.wait_for("stopped").startswith("stopped: Stopped after 0 epochs and ")
-    assert nursery.wait_for("ended") == "ended 0"
-    nursery.finish(tmp_path)
-    assert_same_model(tmp_path / "model", whole)
-
-
-# -- interruptions within this process --------------------------------------------------------
-
-
-class SignalAt(CrashAt):
-    """Sends a signal to this process instead of raising."""
-
-    number = signal.SIGINT
-
-    def stepped(self, state: State) -> None:
-        if state.epoch * STEPS + state.step == self.step:
-            os.kill(os.getpid(), self.number)
-
-    def epoch_ended(self, row: dict[str, float]) -> None:
-        if row["epoch"] == self.epoch:
-            os.kill(os.getpid(), self.number)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moment", [{"step": 3}, {"step": STEPS}, {"epoch": 1}, {"epoch": EPOCHS}])
-def test_a_signal_saves_and_stops(
-    setup: Setup, tmp_path: Path, number: signal.Signals, moment: dict[str, int]
-) -> None:
-    network, history = setup.run()
-    before = signal.getsignal(number)
-    observer = SignalAt(**moment)
-    observer.number = number
-    with pytest.raises(TrainingStopped, match="the state is saved"):
-        setup.run(observer=observer, checkpoints=Checkpoints(tmp_path))
-    assert signal.getsignal(number) is before
-    assert len(Checkpoints(tmp_path).saved()) == 1
-    again, rows = setup.run(checkpoints=Checkpoints(tmp_path))
-    assert same_weights(network, again)
-    assert without_time(rows) == without_time(history)
-
-
-def test_without_checkpoints_ctrl_c_is_not_caught(setup: Setup) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        setup.run(observer=SignalAt(step=3))
-
-
-def test_training_in_a_thread(setup: Setup, tmp_path: Path) -> None:
-    """Only the main thread may handle signals; others train all the same."""
-    results: list[Any] = []
-    work = threading.Thread(
-        target=lambda: results.append(setup.run(checkpoints=Checkpoints(tmp_path)))
-    )
-    work.start()
-    work.join()
-    assert same_weights(results[0][0], setup.run()[0])
 
 
 # -- losses that are not finite ---------------------------------------------------------------

@@ -51,7 +51,7 @@ def _one_sentence() -> Iterator[None]:
             raise
         context = getattr(error, "ctx", None)
         advice = f" See: {context.command_path} --help" if context else ""
-        _fail(error.format_message() + advice, error.exit_code)
+        _fail(f"{error.format_message().rstrip('.')}.{advice}", error.exit_code)
     except OSError as error:
         if error.errno == errno.EPIPE:  # the reader of a pipe has seen enough
             raise

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.data.dataset import chunks
+from isthmus.data.chunks import chunks
 from isthmus.data.problems import Problem
 
 

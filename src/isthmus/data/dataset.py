@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Sized
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from isthmus.core.errors import DataError
 from isthmus.data.fingerprint import fingerprint
 
-_CHUNK_BYTES = 16 * 2**20
 _PIXEL_RANGES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
 
 
@@ -129,13 +128,6 @@ class DataSet:
     def fingerprint(self) -> str:
         """16 hexadecimal digits that identify shape, type and content of the samples."""
         return fingerprint(self.samples)
-
-
-def chunks(samples: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Yield (index of the first sample, some samples), so that memory maps stay on the disk."""
-    count = max(1, _CHUNK_BYTES // max(1, samples[:1].nbytes))
-    for start in range(0, len(samples), count):
-        yield start, samples[start : start + count]
 
 
 def encode_labels(values: NDArray[Any]) -> tuple[NDArray[np.int64], tuple[str, ...]]:

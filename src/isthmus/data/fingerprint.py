@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_ROWS = 4096  # at a time, so that a memory-mapped array stays on the disk
+from isthmus.data.chunks import chunks
 
 
 def fingerprint(array: NDArray[Any]) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of type, shape and content."""
-    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
-    for start in range(0, len(array), _ROWS):
-        digest.update(np.ascontiguousarray(array[start : start + _ROWS]).data)
+    """First 16 hexadecimal digits of the SHA-256 of type, shape and content.
+
+    The same on every machine, whatever its byte order.
+    """
+    kind = array.dtype.newbyteorder("<")
+    digest = hashlib.sha256(f"{kind.str} {array.shape}".encode())
+    for _, part in chunks(array):
+        digest.update(np.ascontiguousarray(part, kind).data)
     return digest.hexdigest()[:16]

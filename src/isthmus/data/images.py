@@ -120,6 +120,9 @@ def list_images(source: Path) -> list[Path]:
             f" {', '.join(suffix[1:] for suffix in IMAGE_SUFFIXES)} files, or a single table or"
             " array file."
         )
+    top = {path.relative_to(source).parts[0] for path in paths}
+    if "images" in top and top & {"masks", "labels"}:
+        raise DataError(f"{source} holds images and their masks; name {source / 'images'} alone.")
     return sorted(paths, key=lambda path: path.relative_to(source).as_posix())
 
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from isthmus.core.errors import SettingError
 from isthmus.core.registry import Registry
 from isthmus.core.settings import PositiveFloat
-
-_ROWS = 8192  # samples at a time, so that a memory-mapped array stays on the disk
+from isthmus.data.chunks import chunks
 
 
 class Scaling(ABC):
@@ -160,10 +159,7 @@ def value_range(samples: NDArray[Any], scaling: Scaling | None = None) -> tuple[
 
 
 def _parts(samples: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
-    return (
-        np.asarray(samples[start : start + _ROWS], np.float64)
-        for start in range(0, len(samples), _ROWS)
-    )
+    return (np.asarray(part, np.float64) for _, part in chunks(samples))
 
 
 def _like(numbers: NDArray[np.float32], x: Any) -> Any:

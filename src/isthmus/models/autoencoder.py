@@ -175,8 +175,11 @@ class Autoencoder(
 
         Parameters
         ----------
+        X
+            An array, possibly memory-mapped, a data frame, or some `isthmus.training.Rows` of an
+            array, which are read batch by batch.
         validation
-            Held-out samples, measured after each epoch and used for early stopping.
+            Held-out samples of any of these kinds, measured after each epoch and used for early stopping.
         observer
             Told of the training's progress; a progress bar by default if `verbose`.
         checkpoints
@@ -328,8 +331,10 @@ class Autoencoder(
         self.network_.to(device)
         return in_batches(function, (batch.to(device) for batch in batches))
 
-    def _check_samples(self, X: Any, reset: bool = False) -> Array:
+    def _check_samples(self, X: Any, reset: bool = False) -> Any:
         """Samples as an array of numbers; with `reset` their shape becomes the model's."""
+        if isinstance(X, Rows):
+            return Rows(self._check_samples(X.base, reset), X.rows)
         kept = (np.float64, np.float32, np.uint8, np.uint16)
         samples: Array = validate_data(self, X, reset=reset, dtype=kept, allow_nd=True)
         if reset:

@@ -24,8 +24,18 @@ from isthmus.metrics import METRICS, Estimate, bootstrap_mean, principal_angles
 Array = NDArray[Any]
 _FILE = "evaluation.json"
 _CASES = "evaluation.npz"
+_TRAINING_CASES = 10_000  # training samples at most whose error is told
 # What json, NumPy and the zip format raise on damaged files.
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+_DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -121,7 +131,8 @@ class Evaluation:
             for name, column in found.items():
                 method, metric = name.split("/")
                 values.setdefault(method, {})[metric] = column
-            evaluation = cls(values, groups, summary["data"], summary["facts"], summary["part"])
+            part = summary.get("part", "test")
+            evaluation = cls(values, groups, summary["data"], summary["facts"], part)
             evaluation.table()  # whether the columns can be used
             return evaluation
         except FileNotFoundError:
@@ -169,6 +180,21 @@ def evaluate(
     if errors["mean sample"] > 0:
         facts["explained variance"] = float(1 - errors["model"] / errors["mean sample"])
     return Evaluation(values, groups, fingerprint(target), facts, part)
+
+
+def facts_of_fitting(model: Any, train: Array, validation: Array) -> dict[str, float]:
+    """Errors on training samples, for comparison with the test error, and on validation samples.
+
+    The pixel accuracy on the validation samples is the "validation accuracy" of lecture note 001.
+    """
+    facts = {"squared error on training samples": float(-model.score(train[:_TRAINING_CASES]))}
+    if len(validation):
+        target = _scaled(model, validation)
+        if float(target.min()) >= 0 and float(target.max()) <= 1:
+            accuracy = METRICS.build("pixel_accuracy")
+            shares = accuracy(target, _scaled(model, model.reconstruct(validation)))
+            facts["pixel accuracy on validation samples"] = float(shares.mean())
+    return facts
 
 
 def _outputs(model: Any, train: Array, test: Array) -> tuple[dict[str, Array], dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.core.errors import SettingError, StorageError
 from isthmus.core.files import write_text
 from isthmus.data import DataSet, Split, read, split
 from isthmus.models import load
-from isthmus.recipes.evaluation import Evaluation, evaluate
+from isthmus.recipes.evaluation import Evaluation, evaluate, facts_of_fitting
 from isthmus.recipes.inputs import READING, read_for
 from isthmus.recipes.library import read_text
 from isthmus.recipes.schema import DataSettings, Recipe, parse_recipe, resolve_source
@@ -25,11 +27,13 @@ from isthmus.training import (
     Observer,
     Observers,
     Plan,
+    Rows,
     State,
     TensorBoardEvents,
 )
 
 _RECIPE = "recipe.toml"
+_BASELINE_VALUES = 2**28  # numbers, 1 GiB of float32
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,8 @@ def start_run(
     ]
     with _leaving_nothing_useless(folder, checkpoints):
         model.fit(
-            dataset.samples[parts.train],
-            validation=dataset.samples[parts.validation] if len(parts.validation) else None,
+            Rows(dataset.samples, parts.train),
+            validation=Rows(dataset.samples, parts.validation) if len(parts.validation) else None,
             observer=Observers([*files, *observers]),
             checkpoints=checkpoints,
         )
@@ -201,14 +205,24 @@ def read_data(settings: DataSettings) -> tuple[DataSet, Split]:
     return dataset, parts
 
 
+def _some(indices: NDArray[np.int64], dataset: DataSet) -> NDArray[np.int64]:
+    """As many training samples as the baselines can be fitted to in memory, evenly chosen."""
+    most = max(1, _BASELINE_VALUES // math.prod(dataset.sample_shape))
+    return indices[:: math.ceil(len(indices) / most)]
+
+
 def _finish(folder: Path, recipe: Recipe, dataset: DataSet, parts: Split, model: Any) -> Run:
     """Evaluate on the test part (or, where there is none, on the training part) and save."""
     part = "test"
     if not len(parts.test):
         parts, part = Split(parts.train, parts.validation, parts.train), "training"
     groups = None if dataset.groups is None else np.asarray(dataset.groups)[parts.test]
-    train, test = (dataset.samples[indices] for indices in (parts.train, parts.test))
+    train, validation, test = (
+        dataset.samples[indices]
+        for indices in (_some(parts.train, dataset), parts.validation, parts.test)
+    )
     evaluation = evaluate(model, train, test, groups, part)
+    evaluation.facts.update(facts_of_fitting(model, train, validation))
     model.scores_ = evaluation.summary()["table"]["model"]
     model.data_ |= {
         "name": dataset.name,

@@ -114,7 +114,9 @@ class Recipe(BaseModel):
 
     def to_toml(self) -> str:
         """The resolved recipe, every default spelled out, as TOML."""
-        return tomli_w.dumps(_without_none(self.model_dump()))
+        empty = set() if self.quoted else {"quoted"}
+        whole = _without_none(self.model_dump(exclude=empty))
+        return tomli_w.dumps(whole, multiline_strings=True)
 
 
 def parse_recipe(text: str, name: str, overrides: Iterable[str] = ()) -> Recipe:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from isthmus.recipes.evaluation import Evaluation
@@ -38,6 +38,7 @@ def loss_curves(history: list[dict[str, float]]) -> Figure:
             panel.yaxis.set_major_formatter(LogFormatter())
             panel.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
         panel.set(title=name, xlabel="epoch")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.legend()
     return figure
 
@@ -128,10 +129,10 @@ def error_bars(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def feature_errors(names: tuple[str, ...], target: Array, output: Array) -> Figure:
-    """Mean squared error of each column of a table, greatest first; 30 at most."""
+def feature_errors(names: tuple[str, ...], target: Array, output: Array, mean: Array) -> Figure:
+    """Mean squared error of each column, greatest first, 30 at most; beside predicting `mean`."""
     errors = np.square(output - target).mean(0)
-    spread = target.var(0)
+    spread = np.square(target - mean).mean(0)
     order = np.argsort(errors)[::-1][:30]
     figure, panel = new_figure(5.4, max(2.8, 0.7 + 0.26 * len(order)))
     panel.barh(range(len(order)), errors[order], color=METHOD_COLOURS["model"], height=0.62)

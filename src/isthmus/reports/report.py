@@ -23,6 +23,7 @@ from isthmus.reports.style import look, to_png
 
 _CASES = 8  # columns of a panel
 _HALF_PAGE = 6.0  # inches; wider pictures take the whole width
+_LOW = 3.0  # inches; two of these stand beside a higher one
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,14 @@ class Picture:
         What it shows.
     png
         The file's bytes.
-    wide
-        Whether it takes the whole width of the page.
+    shape
+        ``"wide"`` takes the whole width of the page, ``"tall"`` the place of two others.
     """
 
     name: str
     caption: str
     png: bytes
-    wide: bool
+    shape: str
 
     @property
     def data_uri(self) -> str:
@@ -62,7 +63,7 @@ def write_report(run: Run) -> Path:
     """
     with look():
         shown = [
-            Picture(name, caption, to_png(figure), figure.get_figwidth() > _HALF_PAGE)
+            Picture(name, caption, to_png(figure), _shape(figure))
             for name, caption, figure in _draw(run)
         ]
     environment = Environment(
@@ -83,6 +84,12 @@ def write_report(run: Run) -> Path:
     path = run.folder / "report.html"
     write_text(path, page)
     return path
+
+
+def _shape(figure: Figure) -> str:
+    if figure.get_figwidth() > _HALF_PAGE:
+        return "wide"
+    return "tall" if figure.get_figheight() > _LOW else "small"
 
 
 def _draw(run: Run) -> list[tuple[str, str, Figure]]:
@@ -124,7 +131,8 @@ def _columns(run: Run, target: Any, output: Any) -> tuple[str, str, Figure]:
     """Errors of a table's columns."""
     names = run.dataset.feature_names or tuple(f"value {i + 1}" for i in range(target.shape[1]))
     caption = "Columns that the code keeps well and badly; the marks show predicting the mean."
-    return "columns", caption, figures.feature_errors(names, target, output)
+    mean = _scaled(run.model, run.dataset.samples[run.split.train]).mean(0)
+    return "columns", caption, figures.feature_errors(names, target, output, mean)
 
 
 def _grid(model: Any, codes: Any) -> Iterator[tuple[str, str, Figure]]:

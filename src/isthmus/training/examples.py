@@ -31,14 +31,14 @@ class Rows:
         self.base = samples
         self.dtype, self.ndim = samples.dtype, samples.ndim
         self.shape = (len(rows), *samples.shape[1:])
-        self._rows = rows
+        self.rows = rows
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     def __getitem__(self, which: Any) -> NDArray[Any]:
         """Samples at places (numbers or a slice) of this set."""
-        part: NDArray[Any] = self.base[self._rows[which]]
+        part: NDArray[Any] = self.base[self.rows[which]]
         return part
 
 
