@@ -179,7 +179,8 @@ class Autoencoder(
             An array, possibly memory-mapped, a data frame, or some `isthmus.training.Rows` of an
             array, which are read batch by batch.
         validation
-            Held-out samples of any of these kinds, measured after each epoch and used for early stopping.
+            Held-out samples of any of these kinds, measured after each epoch and used for early
+            stopping.
         observer
             Told of the training's progress; a progress bar by default if `verbose`.
         checkpoints
