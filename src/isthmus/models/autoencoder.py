@@ -262,7 +262,13 @@ class Autoencoder(
         """What is kept of the training samples: the statistics of their codes, and a name."""
         codes = self._encode(samples)
         self.code_mean_, self.code_std_ = codes.mean(0), codes.std(0)
-        self.data_ = {"samples": len(samples), "fingerprint": fingerprint(samples)}
+        low, high = value_range(samples)
+        self.data_ = {
+            "samples": len(samples),
+            "fingerprint": fingerprint(samples),
+            "low": low,
+            "high": high,
+        }
         self._n_features_out = codes.shape[1]
 
     # -- using ------------------------------------------------------------------------------

@@ -127,14 +127,25 @@ def _numbers(count: int) -> list[str]:
     return [f"{number:0{len(str(count))}d}" for number in range(1, count + 1)]
 
 
-def as_pixels(model: Any, samples: NDArray[np.float32]) -> NDArray[Any]:
-    """Images as whole numbers of the type that the model was trained on (8 bit if on floats).
+def as_brightness(model: Any, samples: NDArray[Any]) -> NDArray[np.float32]:
+    """Images with black at 0 and white at 1, as they are meant to be seen.
 
-    Where the scaling is one range for all pixels, that range fills the type: digits of 0 to 16
-    become visible.
+    That is the range of the scaling, where it has one for all pixels (digits of 0 to 16 become
+    visible); else that of the type, for whole numbers; else that of the training samples.
     """
+    samples = np.asarray(samples, np.float32)
+    if model.scaling_.offset.ndim == model.scaling_.scale.ndim == 0:
+        low, high = model.scaling_.offset, model.scaling_.offset + model.scaling_.scale
+    elif model.sample_dtype_.startswith("u"):
+        low, high = 0, np.iinfo(model.sample_dtype_).max
+    else:
+        low, high = model.data_["low"], model.data_["high"]
+    seen = np.clip((samples - low) / max(high - low, 1e-12), 0, 1)
+    return np.asarray(seen, np.float32)
+
+
+def as_pixels(model: Any, samples: NDArray[np.float32]) -> NDArray[Any]:
+    """Images as whole numbers of the type that the model was trained on (8 bit if on floats)."""
     integers = np.dtype(model.sample_dtype_ if model.sample_dtype_.startswith("u") else "uint8")
     most = np.iinfo(integers).max
-    if model.scaling_.scale.ndim == 0:
-        samples = model.scaling_.apply(samples) * np.float32(most)
-    return np.clip(np.rint(samples), 0, most).astype(integers)
+    return np.rint(as_brightness(model, samples) * np.float64(most)).astype(integers)

@@ -17,6 +17,7 @@ from isthmus.core.files import atomic_file, write_text
 from isthmus.metrics import METRICS
 from isthmus.networks import count_parameters
 from isthmus.objectives import LOSSES
+from isthmus.recipes.apply import as_brightness
 from isthmus.recipes.runner import Run
 from isthmus.reports import figures, pictures
 from isthmus.reports.style import look, to_png
@@ -95,8 +96,7 @@ def _shape(figure: Figure) -> str:
 def _draw(run: Run) -> list[tuple[str, str, Figure]]:
     """All pictures that suit the run: name, caption, figure."""
     model, test = run.model, run.test
-    target = _scaled(model, test.samples)
-    output = _scaled(model, model.reconstruct(test.samples))
+    restored = model.reconstruct(test.samples)
     codes = model.transform(test.samples)
     points = figures.choose_points(len(codes))
     labels = None if test.labels is None else test.labels[points]
@@ -106,8 +106,9 @@ def _draw(run: Run) -> list[tuple[str, str, Figure]]:
         f"{', drawn at random' if len(points) < len(codes) else ''}.",
         figures.code_scatter(codes[points], labels, test.class_names),
     )
-    if target.ndim == 2:
-        return [scatter, _columns(run, target, output), *_scores(run)]
+    if restored.ndim == 2:
+        return [scatter, _columns(run, restored), *_scores(run)]
+    target, output = as_brightness(model, test.samples), as_brightness(model, restored)
     cases, *extremes = _panels(run, target, output, codes)
     return [cases, scatter, *_grid(model, codes), *_scores(run), *extremes]
 
@@ -127,9 +128,10 @@ def _scores(run: Run) -> Iterator[tuple[str, str, Figure]]:
         yield "loss", caption, figures.loss_curves(history)
 
 
-def _columns(run: Run, target: Any, output: Any) -> tuple[str, str, Figure]:
+def _columns(run: Run, restored: Any) -> tuple[str, str, Figure]:
     """Errors of a table's columns."""
-    names = run.dataset.feature_names or tuple(f"value {i + 1}" for i in range(target.shape[1]))
+    names = run.dataset.feature_names or tuple(f"value {i + 1}" for i in range(restored.shape[1]))
+    target, output = (_scaled(run.model, rows) for rows in (run.test.samples, restored))
     caption = "Columns that the code keeps well and badly; the marks show predicting the mean."
     mean = _scaled(run.model, run.dataset.samples[run.split.train]).mean(0)
     return "columns", caption, figures.feature_errors(names, target, output, mean)
@@ -139,7 +141,7 @@ def _grid(model: Any, codes: Any) -> Iterator[tuple[str, str, Figure]]:
     """Decoded images, where the code can be drawn."""
 
     def decode(grid: Any) -> Any:
-        return _scaled(model, model.inverse_transform(grid))
+        return as_brightness(model, model.inverse_transform(grid))
 
     if codes.shape[1] <= 2:
         places = ("", "places on the line", "each place in the plane")[codes.shape[1]]
