@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from isthmus.cli.progress import progress
 from isthmus.metrics import METRICS, bootstrap_mean
 from isthmus.recipes import find_recipe, parse_recipe
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.runner import start_run
-from isthmus.training import ConsoleProgress
 
 FOLDER = Path("runs/reproduce")
 
@@ -49,6 +49,7 @@ ROWS = (
         "mnist-32",
         metric="binary_cross_entropy",
         published="0.093 (Keras blog)",
+        seeds=(0,),
     ),
     Row(
         "Q3 convolutional, 8 x 4 x 4",
@@ -81,7 +82,7 @@ def evaluations(row: Row) -> list[tuple[Evaluation, float]]:
         recipe = parse_recipe(text, name, [*row.changes, f"training.random_state={seed}"])
         if not (folder / "evaluation.json").exists():
             print(f"{row.name}, seed {seed}", file=sys.stderr)
-            start_run(recipe, folder, resume=True, observers=[ConsoleProgress()])
+            start_run(recipe, folder, resume=True, observers=[progress()])
         last = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1]
         seconds = float(last.split('"seconds": ')[1].split(",")[0])
         results.append((Evaluation.load(folder), seconds / 60))

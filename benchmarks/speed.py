@@ -13,19 +13,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import nn
 
-ROUNDS = 5
-SAMPLES, BATCH, EPOCHS = 20_000, 128, 2
-NETWORKS = {
-    "784-128-64-12-2 (mnist-2d)": (128, 64, 12, 2),
-    "784-400-40": (400, 40),
-    "784-1000-500-250-30 (mnist-deep)": (1000, 500, 250, 30),
-}
+ROUNDS = 7
+SAMPLES = 20_000
+SETUPS = (  # layer sizes down to the code, batch size, epochs in one measurement
+    ((128, 64, 12, 2), 64, 3),
+    ((128, 64, 12, 2), 256, 5),
+    ((400, 40), 256, 3),
+    ((1000, 500, 250, 30), 256, 1),
+)
 
 
 def images() -> np.ndarray:
@@ -44,13 +46,13 @@ def plain_network(sizes: tuple[int, ...]) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def by_hand(x: np.ndarray, sizes: tuple[int, ...]) -> float:
+def by_hand(x: np.ndarray, sizes: tuple[int, ...], batch_size: int, epochs: int) -> float:
     """Seconds of the loop that one writes by hand."""
     data, network = torch.from_numpy(x), plain_network(sizes)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
     began = time.perf_counter()
-    for _ in range(EPOCHS):
-        for which in torch.randperm(len(data)).split(BATCH):
+    for _ in range(epochs):
+        for which in torch.randperm(len(data)).split(batch_size):
             batch = data[which]
             optimizer.zero_grad()
             loss = (network(batch) - batch).square().sum(1).mean()
@@ -59,18 +61,18 @@ def by_hand(x: np.ndarray, sizes: tuple[int, ...]) -> float:
     return time.perf_counter() - began
 
 
-def by_isthmus(x: np.ndarray, sizes: tuple[int, ...]) -> float:
+def by_isthmus(x: np.ndarray, sizes: tuple[int, ...], batch_size: int, epochs: int) -> float:
     """Seconds of our training, without what `fit` does before and after it."""
     from isthmus import Autoencoder
 
     network = {"kind": "dense", "hidden_sizes": list(sizes[:-1])}
     model = Autoencoder(
-        code_size=sizes[-1], network=network, epochs=EPOCHS, batch_size=BATCH, random_state=0
+        code_size=sizes[-1], network=network, epochs=epochs, batch_size=batch_size, random_state=0
     )
     return model.fit(x).history_[-1]["seconds"]
 
 
-def by_pythae(x: np.ndarray, sizes: tuple[int, ...]) -> float:
+def by_pythae(x: np.ndarray, sizes: tuple[int, ...], batch_size: int, epochs: int) -> float:
     """Seconds of Pythae's trainer on the same encoder and decoder."""
     from pythae.data.datasets import BaseDataset
     from pythae.models import AE, AEConfig
@@ -101,9 +103,9 @@ def by_pythae(x: np.ndarray, sizes: tuple[int, ...]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         config = BaseTrainerConfig(
             output_dir=folder,
-            num_epochs=EPOCHS,
-            per_device_train_batch_size=BATCH,
-            per_device_eval_batch_size=BATCH,
+            num_epochs=epochs,
+            per_device_train_batch_size=batch_size,
+            per_device_eval_batch_size=batch_size,
             learning_rate=1e-3,
             no_cuda=True,
         )
@@ -124,16 +126,18 @@ def print_training() -> None:
     """S1."""
     x = images()
     with_pythae = importlib.util.find_spec("pythae") is not None
-    print(f"S1  training: images a second, batch {BATCH}, Adam, {torch.get_num_threads()} threads")
-    print(f"    {'network':<34}{'ours':>10}{'by hand':>10}{'ratio':>8}{'Pythae':>10}{'ratio':>8}")
-    for name, sizes in NETWORKS.items():
+    print(f"S1  training: images a second, Adam, {torch.get_num_threads()} threads")
+    print(f"    {'network':<30}{'batch':>6}{'ours':>10}{'by hand':>10}{'ratio':>8}", end="")
+    print(f"{'Pythae':>10}{'ratio':>8}" if with_pythae else "")
+    for sizes, batch_size, epochs in SETUPS:
         ways = [by_isthmus, by_hand] + [by_pythae] * with_pythae
-        ours, *others = in_turn(*(lambda way=way, sizes=sizes: way(x, sizes) for way in ways))
-        cells = [f"{EPOCHS * SAMPLES / statistics.median(ours):>10,.0f}"]
+        ours, *others = in_turn(*(partial(way, x, sizes, batch_size, epochs) for way in ways))
+        name = "-".join(map(str, (784, *sizes)))
+        cells = [f"{epochs * SAMPLES / statistics.median(ours):>10,.0f}"]
         for other in others:
             ratio = statistics.median(b / a for a, b in zip(ours, other, strict=True))
-            cells.append(f"{EPOCHS * SAMPLES / statistics.median(other):>10,.0f}{ratio:>8.2f}")
-        print(f"    {name:<34}{''.join(cells)}")
+            cells.append(f"{epochs * SAMPLES / statistics.median(other):>10,.0f}{ratio:>8.2f}")
+        print(f"    {name:<30}{batch_size:>6}{''.join(cells)}", flush=True)
     if not with_pythae:
         print("    (Pythae is not installed: its columns are empty)")
 
@@ -153,9 +157,7 @@ def print_start() -> None:
         "import isthmus": ("-c", "import isthmus"),
     }
     for name, arguments in rows.items():
-        ours, bare = in_turn(
-            lambda arguments=arguments: run_python(*arguments), lambda: run_python("-c", "pass")
-        )
+        ours, bare = in_turn(partial(run_python, *arguments), partial(run_python, "-c", "pass"))
         beyond = statistics.median(a - b for a, b in zip(ours, bare, strict=True))
         print(f"    {name:<34}{statistics.median(ours):>10.3f}{beyond:>10.3f}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 import isthmus
@@ -70,6 +72,7 @@ def write_report(run: Run) -> Path:
     environment = Environment(
         loader=PackageLoader("isthmus.reports"), autoescape=True, undefined=StrictUndefined
     )
+    environment.filters["code"] = _code
     page = environment.get_template("report.html").render(
         run=run,
         version=isthmus.__version__,
@@ -85,6 +88,11 @@ def write_report(run: Run) -> Path:
     path = run.folder / "report.html"
     write_text(path, page)
     return path
+
+
+def _code(text: str) -> Markup:
+    """Escaped text with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
 def _shape(figure: Figure) -> str:

@@ -201,8 +201,9 @@ class _Run:
         """The equation on a batch, y being x itself, in the plan's precision."""
         # Another seed than the generator's, or dropout would repeat the draws of the corruption.
         _seed_modules(self.device, generator.initial_seed() + 1)
-        half = self.plan.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+        if self.plan.precision == "float32":
+            return self.equation(x, x, generator)
+        with torch.autocast(self.device.type, torch.bfloat16):
             return self.equation(x, x, generator)
 
     def record(self, value: LossValue, samples: int) -> None:
