@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,15 @@ def test_a_signal_saves_and_stops(
     assert without_time(rows) == without_time(history)
 
 
+@pytest.fixture
+def _python_hears_ctrl_c() -> Iterator[None]:
+    """Python's own handler, which is not there where a shell began this process with `&`."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_python_hears_ctrl_c")
 def test_without_checkpoints_ctrl_c_is_not_caught(setup: Setup) -> None:
     with pytest.raises(KeyboardInterrupt):
         setup.run(observer=SignalAt(step=3))
