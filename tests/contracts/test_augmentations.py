@@ -115,3 +115,21 @@ def test_shift_stays_within_its_range_on_all_sides(shift, seed):
 def test_range_that_makes_no_sense_is_refused(key, value):
     with pytest.raises(SettingError, match=f"augmentation 'affine': {key}: "):
         AUGMENTATIONS.build({"kind": "affine", key: value})
+
+
+@pytest.mark.parametrize("shape", [(40, 5, 9), (40, 3, 8, 6)], ids=str)
+def test_shift_moves_whole_pixels_and_takes_every_place(shape, seeded):
+    x = images(*shape)
+    places = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+    moved = AUGMENTATIONS.build("shift")(x, seeded(0))
+    taken = set()
+    for before, after in zip(x.numpy(), moved.numpy(), strict=True):
+        still = (0,) * (before.ndim - 2)
+        matches = [
+            place
+            for place in places
+            if np.array_equal(ndimage.shift(before, (*still, *place), order=0, cval=0), after)
+        ]
+        assert len(matches) == 1
+        taken.update(matches)
+    assert taken == set(places)

@@ -129,3 +129,10 @@ def test_size_and_colour_for_arrays(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((2, 8)))
     with pytest.raises(SettingError, match=r"x\.npy does not hold grey or colour images"):
         read(tmp_path / "x.npy", size=4)
+
+
+def test_images_beside_their_masks_are_not_two_classes(tmp_path: Path) -> None:
+    save(tmp_path / "images" / "a.png")
+    save(tmp_path / "masks" / "a.png")
+    with pytest.raises(DataError, match=r"their masks; name .*images alone"):
+        read(tmp_path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
-from numpy.typing import NDArray
 from scipy.linalg import subspace_angles
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -20,74 +18,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.utils import estimator_checks
-from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 import isthmus.models.autoencoder as autoencoder_module
 from isthmus import Autoencoder, LinearAutoencoder
 from isthmus.core.errors import DataError, IsthmusError, SettingError
-from isthmus.models import MODELS
-from isthmus.training import Checkpoints, Examples
-
-Array = NDArray[Any]
-EXTRA_CHECKS = (
-    "check_set_output_transform",
-    "check_set_output_transform_pandas",
-    "check_set_output_transform_polars",
-    "check_global_output_transform_pandas",
-    "check_global_set_output_transform_polars",
-    "check_transformer_get_feature_names_out",
-    "check_transformer_get_feature_names_out_pandas",
-    "check_get_feature_names_out_error",
-    "check_dataframe_column_names_consistency",
-)
-FEWEST_CHECKS = 47  # of scikit-learn 1.9; a check that vanishes is noticed
-KINDS = sorted(MODELS)
-LEARNING = {"epochs": 10, "batch_size": 64, "learning_rate": 1e-2}  # enough on digits
-
-
-def quick(kind: str, **settings: Any) -> Any:
-    return MODELS[kind](**{"epochs": 3, "random_state": 0, **settings})
-
-
-@pytest.fixture
-def table(digits: Array) -> Array:
-    return digits.reshape(len(digits), -1)
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-# -- scikit-learn's checks --------------------------------------------------------------------
-
-
-@parametrize_with_checks([quick(kind) for kind in KINDS])
-def test_estimator_contract(estimator: Any, check: Callable[[Any], None]) -> None:
-    check(estimator)
-
-
-# The checks themselves mix frames and arrays.
-@pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names")
-@pytest.mark.parametrize("name", EXTRA_CHECKS)
-def test_output_contract(kind: str, name: str) -> None:
-    getattr(estimator_checks, name)(type(quick(kind)).__name__, quick(kind))
-
-
-def test_no_check_vanishes(kind: str) -> None:
-    checks = [check for _, check in estimator_checks_generator(quick(kind))]
-    assert len(checks) >= FEWEST_CHECKS
-    names = {getattr(check, "func", check).__name__ for check in checks}
-    assert {
-        "check_estimators_pickle",
-        "check_fit2d_1sample",
-        "check_methods_subset_invariance",
-        "check_n_features_in_after_fitting",
-        "check_readonly_memmap_input",
-        "check_transformer_general",
-    } <= names
-
+from isthmus.training import Checkpoints, Examples, Rows
+from support.models import LEARNING, Array, quick
 
 # -- learning ---------------------------------------------------------------------------------
 
@@ -292,48 +228,6 @@ def test_global_random_states_are_left_alone(kind: str, table: Array) -> None:
     np.testing.assert_array_equal(numpy_before, np.random.get_state()[1])  # noqa: NPY002
 
 
-# -- early stopping ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("given", [True, False])
-def test_patience_takes_the_best_weights(table: Array, given: bool) -> None:
-    """With a rate so high that the loss goes up and down, the last weights are not the best."""
-    model = Autoencoder(epochs=40, patience=3, learning_rate=0.05, batch_size=32, random_state=1)
-    train, held_out = table[:300], table[1400:]
-    model.fit(train, validation=held_out if given else None)
-    losses = [row["validation/total"] for row in model.history_]
-    best = int(np.argmin(losses))
-    assert len(losses) < 40
-    assert len(losses) == best + 1 + 3
-    if given:
-        assert -model.score(held_out) == pytest.approx(losses[best], rel=1e-5)
-        assert -model.score(held_out) < losses[-1]
-    # A fit that ends at the best epoch has those weights.
-    shorter = clone(model).set_params(epochs=best + 1, patience=40)
-    shorter.fit(train, validation=held_out if given else None)
-    np.testing.assert_array_equal(model.transform(table), shorter.transform(table))
-
-
-def test_held_out_samples_are_not_trained_on(table: Array) -> None:
-    samples = table[:200].copy()
-    order = np.random.default_rng(0).permutation(200)
-    held_out = order[:20]  # of validation_fraction 0.1 and seed 0
-    changed = samples.copy()
-    changed[held_out] = 1 - changed[held_out]
-    settings: dict[str, Any] = {"epochs": 2, "patience": 5, "random_state": 0}
-    plain = Autoencoder(**settings).fit(samples)
-    other = Autoencoder(**settings).fit(changed)
-    assert [row["train/total"] for row in plain.history_] == [
-        row["train/total"] for row in other.history_
-    ]
-    assert plain.history_[0]["validation/total"] != other.history_[0]["validation/total"]
-
-
-def test_too_few_samples_to_hold_out(table: Array) -> None:
-    with pytest.raises(DataError, match=r"holds out 1 of 1 samples, which leaves none"):
-        Autoencoder(patience=2).fit(table[:1])
-
-
 # -- refusals ---------------------------------------------------------------------------------
 
 
@@ -461,3 +355,11 @@ def test_fit_goes_on_from_a_checkpoint(table: Array, tmp_path: Path) -> None:
     np.testing.assert_array_equal(resumed.transform(table), whole.transform(table))
     with pytest.raises(IsthmusError, match=r"began with seed 0, .*not with seed 1, .*resume with"):
         Autoencoder(random_state=1, patience=9).fit(table, checkpoints=Checkpoints(tmp_path))
+
+
+def test_rows_of_an_array_are_as_good_as_their_copy(kind: str, table: Array) -> None:
+    rows, others = np.arange(0, 300, 2), np.arange(1, 100, 2)
+    view = quick(kind).fit(Rows(table, rows), validation=Rows(table, others))
+    copy = quick(kind).fit(table[rows], validation=table[others])
+    np.testing.assert_array_equal(view.transform(table), copy.transform(table))
+    assert view.data_ == copy.data_

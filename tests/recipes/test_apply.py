@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,20 +14,16 @@ import isthmus
 from isthmus.core.errors import DataError, ModelFileError, SettingError, StorageError
 from isthmus.data import read, write_array, write_images, write_table
 from isthmus.recipes import parse_recipe
-from isthmus.recipes.apply import decode_file, encode_file, reconstruct_file
+from isthmus.recipes.apply import (
+    as_brightness,
+    as_pixels,
+    decode_file,
+    encode_file,
+    reconstruct_file,
+)
 from isthmus.recipes.runner import Run, start_run
+from support.recipes import RECIPE
 
-RECIPE = """
-title = "T"
-description = "D."
-[data]
-[model]
-kind = "autoencoder"
-code_size = 2
-network = { kind = "dense", hidden_sizes = [8] }
-[training]
-epochs = 2
-"""
 NUMBERS = ["length", "width", "mass"]
 
 
@@ -239,3 +236,24 @@ def test_damaged_reading_instructions_are_refused(tmp_path: Path, forest: Run) -
     model.save(tmp_path / "model")
     with pytest.raises(ModelFileError, match="size"):
         encode_file(tmp_path / "model", str(trees(forest)), tmp_path / "codes.csv")
+
+
+@pytest.mark.parametrize(
+    ("scaling", "dtype", "white"),
+    [
+        ({"kind": "unit", "low": 0, "high": 16}, np.uint8, 16),
+        ({"kind": "centre", "scale": 255}, np.uint8, 255),
+        ("standard", np.uint16, 65535),
+        ("standard", np.float32, 3.0),
+    ],
+)
+def test_brightness_is_0_for_black_and_1_for_white(scaling: Any, dtype: Any, white: float) -> None:
+    images = np.random.default_rng(0).uniform(0, white, (30, 4, 4)).astype(dtype)
+    images[0, 0, 0], images[1, 0, 0] = 0, white
+    network = {"kind": "dense", "hidden_sizes": [4]}
+    model = isthmus.Autoencoder(
+        code_size=2, network=network, scaling=scaling, epochs=1, random_state=0
+    ).fit(images)
+    seen = as_brightness(model, images)
+    np.testing.assert_allclose(seen, images / np.float32(white), atol=1e-6)
+    assert as_pixels(model, images).max() == np.iinfo(as_pixels(model, images).dtype).max

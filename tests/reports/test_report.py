@@ -20,18 +20,8 @@ from isthmus.recipes import parse_recipe
 from isthmus.recipes.runner import Run, start_run
 from isthmus.reports import figures, pictures, write_report
 from isthmus.reports.style import look
+from support.recipes import RECIPE
 
-RECIPE = """
-title = "T"
-description = "D."
-[data]
-[model]
-kind = "autoencoder"
-code_size = 2
-network = { kind = "dense", hidden_sizes = [8] }
-[training]
-epochs = 2
-"""
 Make = Callable[..., Run]
 _VOID = {"meta", "img", "br"}
 

@@ -37,8 +37,7 @@ def decode_tiff(path: Path) -> NDArray[Any]:
         pixels: NDArray[Any] = page.asarray()
         if page.axes == "SYX":
             pixels = np.moveaxis(pixels, 0, -1)
-        if page.photometric == _PALETTE:
-            assert page.colormap is not None  # noqa: S101  # `_channels` has looked
+        if page.photometric == _PALETTE and page.colormap is not None:
             pixels = (np.moveaxis(page.colormap, 0, -1) >> 8).astype(np.uint8)[pixels]
             if _channels(page) == 1:
                 pixels = pixels[..., 0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -38,6 +38,14 @@ class SavingMixin:
     scores_: dict[str, Any]
     code_mean_: NDArray[np.float32]
     code_std_: NDArray[np.float32]
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+
+    if TYPE_CHECKING:  # what the estimator that is mixed in has
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+        def _checked_settings(self) -> dict[str, Any]: ...
+        def _build_network(self, seed: int | None) -> Network: ...
 
     def save(self, path: str | Path) -> None:
         """Write the model folder: ``model.safetensors`` and ``model.json``, nothing pickled.
@@ -51,7 +59,7 @@ class SavingMixin:
         """
         check_is_fitted(self)
         # As they were at `fit`, in full, so that other defaults in a later version change nothing.
-        names = self.get_params(deep=False)  # type: ignore[attr-defined]  # of BaseEstimator
+        names = self.get_params(deep=False)
         parameters = {name: self.settings_[name] for name in names}
         if not isinstance(parameters["random_state"], int | None):
             parameters["random_state"] = self.seed_
@@ -87,15 +95,15 @@ class SavingMixin:
         """The fitted estimator of a model folder; see `isthmus.load`."""
         document = saved.document
         model = cls(**_on_this_machine(check_settings(cls, document.parameters, "parameters")))
-        model.settings_ = model._checked_settings()  # type: ignore[attr-defined]
+        model.settings_ = model._checked_settings()
         model.seed_, model.data_ = document.seed, document.data
         model.sample_shape_, model.sample_dtype_ = document.sample_shape, document.sample_dtype
-        model.n_features_in_ = document.sample_shape[0]  # type: ignore[attr-defined]
+        model.n_features_in_ = document.sample_shape[0]
         if document.feature_names is not None:
             names = np.array(document.feature_names, dtype=object)
-            model.feature_names_in_ = names  # type: ignore[attr-defined]
+            model.feature_names_in_ = names
         try:
-            model.network_ = model._build_network(seed=None)  # type: ignore[attr-defined]
+            model.network_ = model._build_network(seed=None)
         except _ABSURD_SIZES:
             raise ModelFileError(
                 f"{saved.folder} describes a network that no memory can hold; copy the model again."

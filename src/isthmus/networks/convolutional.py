@@ -37,10 +37,13 @@ class _Upsample(nn.Module):
         convolution, act = self.layer
         if self.mode == "transposed":
             # Of the two sizes that stride 2 can give, 2n - 1 and 2n, take the encoder's.
-            return act(convolution(x, output_size=size))  # type: ignore[no-any-return]
-        smooth = None if self.mode == "nearest" else False
-        resized = F.interpolate(x, size=size, mode=self.mode, align_corners=smooth)
-        return act(convolution(resized))  # type: ignore[no-any-return]
+            images: Tensor = convolution(x, output_size=size)
+        else:
+            smooth = None if self.mode == "nearest" else False
+            resized = F.interpolate(x, size=size, mode=self.mode, align_corners=smooth)
+            images = convolution(resized)
+        output: Tensor = act(images)
+        return output
 
 
 @NETWORKS.register("convolutional")

@@ -139,7 +139,7 @@ def as_brightness(model: Any, samples: NDArray[Any]) -> NDArray[np.float32]:
     elif model.sample_dtype_.startswith("u"):
         low, high = 0, np.iinfo(model.sample_dtype_).max
     else:
-        low, high = model.data_["low"], model.data_["high"]
+        low, high = model.data_.get("low", 0.0), model.data_.get("high", 1.0)
     seen = np.clip((samples - low) / max(high - low, 1e-12), 0, 1)
     return np.asarray(seen, np.float32)
 

@@ -107,7 +107,7 @@ class Evaluation:
         if self.groups is not None:
             arrays["groups"] = self.groups
         with atomic_file(folder / _CASES) as temporary:
-            np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
+            np.savez_compressed(temporary, allow_pickle=False, **arrays)
         write_text(folder / _FILE, json.dumps(self.summary(), indent=2))
 
     @classmethod
@@ -164,9 +164,9 @@ def evaluate(
     part
         What the test samples are to the model, see `Evaluation`.
     """
-    target = _scaled(model, test)
+    target = scaled(model, test)
     outputs, facts = _outputs(model, train, test)
-    unit = float(target.min()) >= 0 and float(target.max()) <= 1
+    unit = _is_unit(target)
     metrics = {kind: METRICS.build(kind) for kind in METRICS}
     values = {
         method: {
@@ -189,25 +189,30 @@ def facts_of_fitting(model: Any, train: Array, validation: Array) -> dict[str, f
     """
     facts = {"squared error on training samples": float(-model.score(train[:_TRAINING_CASES]))}
     if len(validation):
-        target = _scaled(model, validation)
-        if float(target.min()) >= 0 and float(target.max()) <= 1:
+        target = scaled(model, validation)
+        if _is_unit(target):
             accuracy = METRICS.build("pixel_accuracy")
-            shares = accuracy(target, _scaled(model, model.reconstruct(validation)))
+            shares = accuracy(target, scaled(model, model.reconstruct(validation)))
             facts["pixel accuracy on validation samples"] = float(shares.mean())
     return facts
 
 
+def _is_unit(target: Array) -> bool:
+    """Whether all values are pixels in [0, 1]."""
+    return float(target.min()) >= 0 and float(target.max()) <= 1
+
+
 def _outputs(model: Any, train: Array, test: Array) -> tuple[dict[str, Array], dict[str, float]]:
     """Reconstructions of the scaled test samples by method, and facts found on the way."""
-    flat_train, flat_test = (_scaled(model, part).reshape(len(part), -1) for part in (train, test))
+    flat_train, flat_test = (scaled(model, part).reshape(len(part), -1) for part in (train, test))
     mean = np.broadcast_to(flat_train.mean(0), flat_test.shape)
     pca = _fit_pca(flat_train, model.code_mean_.size)
     untrained = clone(model).set_params(epochs=0, random_state=model.seed_)
     untrained.fit(train, validation=train[:1])  # given, so that none is held out of the scaling
     outputs = {
-        "model": _scaled(model, model.reconstruct(test)),
+        "model": scaled(model, model.reconstruct(test)),
         "PCA": mean if pca is None else pca.inverse_transform(pca.transform(flat_test)),
-        "untrained network": _scaled(untrained, untrained.reconstruct(test)),
+        "untrained network": scaled(untrained, untrained.reconstruct(test)),
         "mean sample": mean,
     }
     facts: dict[str, float] = {}
@@ -233,5 +238,6 @@ def _angles_to_pca(weight: Any, pca: Any) -> NDArray[np.float64]:
     return principal_angles(columns, pca.components_.T)
 
 
-def _scaled(model: Any, samples: Array) -> NDArray[np.float32]:
+def scaled(model: Any, samples: Array) -> NDArray[np.float32]:
+    """Samples ``(N, ...)`` float32 in the units in which the model's loss is measured."""
     return np.asarray(model.scaling_.apply(np.asarray(samples, np.float32)), np.float32)

@@ -20,6 +20,7 @@ from isthmus.metrics import METRICS
 from isthmus.networks import count_parameters
 from isthmus.objectives import LOSSES
 from isthmus.recipes.apply import as_brightness
+from isthmus.recipes.evaluation import scaled
 from isthmus.recipes.runner import Run
 from isthmus.reports import figures, pictures
 from isthmus.reports.style import look, to_png
@@ -139,9 +140,9 @@ def _scores(run: Run) -> Iterator[tuple[str, str, Figure]]:
 def _columns(run: Run, restored: Any) -> tuple[str, str, Figure]:
     """Errors of a table's columns."""
     names = run.dataset.feature_names or tuple(f"value {i + 1}" for i in range(restored.shape[1]))
-    target, output = (_scaled(run.model, rows) for rows in (run.test.samples, restored))
+    target, output = (scaled(run.model, rows) for rows in (run.test.samples, restored))
     caption = "Columns that the code keeps well and badly; the marks show predicting the mean."
-    mean = _scaled(run.model, run.dataset.samples[run.split.train]).mean(0)
+    mean = scaled(run.model, run.dataset.samples[run.split.train]).mean(0)
     return "columns", caption, figures.feature_errors(names, target, output, mean)
 
 
@@ -180,7 +181,3 @@ def _panels(run: Run, target: Any, output: Any, codes: Any) -> list[Any]:
         shown.append(panel("best", f"The {part} samples with the least error.", best))
         shown.append(panel("worst", f"The {part} samples with the greatest error.", worst))
     return shown
-
-
-def _scaled(model: Any, samples: Any) -> Any:
-    return np.asarray(model.scaling_.apply(np.asarray(samples, np.float32)))

@@ -112,6 +112,7 @@ class _Run:
         self.validation, self.observer, self.checkpoints = validation, observer, checkpoints
         self.device = choose_device(plan.device)
         self.network: nn.Module = equation.network
+        # torch's types do not know that a module takes both.
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = OPTIMIZERS.build(
             plan.optimizer, list(self.network.parameters()), plan.learning_rate
