@@ -13,17 +13,41 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from isthmus.models import Autoencoder, LinearAutoencoder, load
+    from isthmus.models import (
+        Autoencoder,
+        ClassEncoder,
+        ContractiveAutoencoder,
+        DenoisingAutoencoder,
+        LinearAutoencoder,
+        SparseAutoencoder,
+        StackedAutoencoder,
+        load,
+    )
 
 # Each public name and the module that defines it. They are imported when first used, so that
 # `import isthmus` and `isthmus --help` do not wait for torch.
 _HOMES = {
     "Autoencoder": "isthmus.models",
+    "ClassEncoder": "isthmus.models",
+    "ContractiveAutoencoder": "isthmus.models",
+    "DenoisingAutoencoder": "isthmus.models",
     "LinearAutoencoder": "isthmus.models",
+    "SparseAutoencoder": "isthmus.models",
+    "StackedAutoencoder": "isthmus.models",
     "load": "isthmus.models",
 }
 
-__all__ = ["Autoencoder", "LinearAutoencoder", "__version__", "load"]
+__all__ = [
+    "Autoencoder",
+    "ClassEncoder",
+    "ContractiveAutoencoder",
+    "DenoisingAutoencoder",
+    "LinearAutoencoder",
+    "SparseAutoencoder",
+    "StackedAutoencoder",
+    "__version__",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ import torch
 
 from isthmus.core.errors import SettingError
 from isthmus.networks import build_network
+from isthmus.networks.classifier import Classified
 from isthmus.objectives import LOSSES, PENALTIES, Pass
 from isthmus.training import Equation
 
@@ -21,15 +22,22 @@ each = pytest.mark.parametrize("kind", list(PENALTIES))
 each_network = pytest.mark.parametrize("code", list(NETWORKS))
 
 
-def network_and_samples(code):
+def network_and_samples(code, kind=None):
+    """A network that the penalty is defined for and has something to say about."""
     spec, code_size = NETWORKS[code]
-    x = torch.rand(6, 5, 4, generator=torch.Generator().manual_seed(0))
-    return build_network(spec, (5, 4), code_size, seed=0), x
+    if kind == "revival":
+        spec = {**spec, "code_activation": {"kind": "top_k", "active": 1}}
+    network = build_network(spec, (5, 4), code_size, seed=0).eval()
+    if kind == "revival":
+        network.code_activation.idle[1:] = 1000  # all units but the first are dead
+    if kind == "classification":
+        network = Classified(network, 3, seed=1)
+    return network, torch.rand(6, 5, 4, generator=torch.Generator().manual_seed(0))
 
 
 def passed(network, x):
-    code = network.encode(x)
-    return Pass(network, x, code, network.logits(code))
+    code, logits = network.trace(x)
+    return Pass(network, x, code, logits, x, torch.arange(len(x)) % 3)
 
 
 def penalty(kind, weight=1.0):
@@ -39,7 +47,7 @@ def penalty(kind, weight=1.0):
 @each
 @each_network
 def test_one_finite_non_negative_number_whose_gradient_reaches_the_network(kind, code):
-    network, x = network_and_samples(code)
+    network, x = network_and_samples(code, kind)
     value = penalty(kind)(passed(network, x))
     assert value.shape == ()
     assert torch.isfinite(value)
@@ -53,14 +61,36 @@ def test_one_finite_non_negative_number_whose_gradient_reaches_the_network(kind,
 @each
 @each_network
 def test_mean_over_samples_not_their_sum(kind, code):
-    network, x = network_and_samples(code)
+    network, x = network_and_samples(code, kind)
     once, twice = (penalty(kind)(passed(network, batch)) for batch in (x, torch.cat([x, x])))
     torch.testing.assert_close(once, twice)
 
 
 @each
+@each_network
+def test_same_value_without_gradients_as_in_validation(kind, code):
+    network, x = network_and_samples(code, kind)
+    value = penalty(kind)(passed(network, x))
+    with torch.no_grad():
+        held_out = penalty(kind)(passed(network, x))
+    assert not held_out.requires_grad
+    assert torch.equal(held_out, value.detach())
+
+
+@each
+@each_network
+def test_half_precision_changes_little_and_gives_a_float32(kind, code):
+    network, x = network_and_samples(code, kind)
+    with torch.autocast("cpu", torch.bfloat16):
+        value = penalty(kind)(passed(network, x))
+    value.backward()
+    assert value.dtype == torch.float32
+    torch.testing.assert_close(value, penalty(kind)(passed(network, x)), rtol=0.03, atol=0)
+
+
+@each
 def test_a_step_against_its_gradient_lowers_it(kind):
-    network, x = network_and_samples("vector")
+    network, x = network_and_samples("vector", kind)
     before = penalty(kind)(passed(network, x))
     before.backward()
     with torch.no_grad():
@@ -72,12 +102,12 @@ def test_a_step_against_its_gradient_lowers_it(kind):
 
 @each
 def test_weight_is_left_to_the_equation(kind, seeded):
-    network, x = network_and_samples("vector")
+    network, x = network_and_samples("vector", kind)
     light, heavy = penalty(kind, 0.5), penalty(kind, 2)
     value = light(passed(network, x))
     assert torch.equal(value, heavy(passed(network, x)))
     loss = LOSSES.build("squared_error")
-    result = Equation(network, loss, [light])(x, x, seeded(0))
+    result = Equation(network, loss, [light])(x, x, seeded(0), torch.arange(6) % 3)
     assert list(result.parts) == ["reconstruction", kind]
     torch.testing.assert_close(result.parts[kind], 0.5 * value)
     torch.testing.assert_close(result.total, loss(network(x), x).mean() + 0.5 * value)

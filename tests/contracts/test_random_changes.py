@@ -41,10 +41,13 @@ def test_accepts_images_of_any_number_of_channels(registry, kind):
 
 @pytest.mark.parametrize(("change", "shape"), [p for p in ALL if not accepts(*p.values)])
 def test_refusal_names_the_kind_and_the_shape(change, shape, seeded):
+    role = "corruption" if change.kind in CORRUPTIONS else "augmentation"
     with pytest.raises(DataError) as caught:
         change(samples(shape), seeded(0))
-    assert f"'{change.kind}'" in str(caught.value)
-    assert str(shape) in str(caught.value)
+    assert str(caught.value) == (
+        f"The {role} '{change.kind}' needs images, (H, W) or (C, H, W), but a sample has shape"
+        f" {shape}."
+    )
 
 
 @each
@@ -67,6 +70,15 @@ def test_result_is_a_function_of_the_seed_alone(change, shape, seeded):
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
+
+
+@each
+def test_tensors_are_made_on_the_device_of_the_samples(change, shape, seeded):
+    """Whatever is made without a device lands on another, where it cannot meet the samples."""
+    x = samples(shape)
+    with torch.device("meta"):
+        elsewhere = change(x, seeded(0))
+    assert torch.equal(elsewhere, change(x, seeded(0)))
 
 
 @each

@@ -15,12 +15,13 @@ from isthmus.data.augmentation import AUGMENTATIONS
 from isthmus.data.scaling import SCALINGS
 from isthmus.metrics import METRICS
 from isthmus.models import MODELS
-from isthmus.networks import NETWORKS
+from isthmus.networks import CODE_ACTIVATIONS, NETWORKS
 from isthmus.objectives import LOSSES, PENALTIES
 from isthmus.training import OPTIMIZERS, SCHEDULES
 
 REGISTRIES = [
     NETWORKS,
+    CODE_ACTIVATIONS,
     LOSSES,
     PENALTIES,
     CORRUPTIONS,

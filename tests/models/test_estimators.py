@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-import isthmus.models.autoencoder as autoencoder_module
+import isthmus.models._estimator as estimator_module
 from isthmus import Autoencoder, LinearAutoencoder
 from isthmus.core.errors import DataError, IsthmusError, SettingError
 from isthmus.training import Checkpoints, Examples, Rows
@@ -138,7 +138,7 @@ def test_bytes_give_the_codes_of_their_fractions(kind: str, table: Array) -> Non
 def test_results_do_not_depend_on_batches(digits: Array, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Autoencoder(network="convolutional", epochs=1, random_state=0).fit(digits)
     whole = model.transform(digits)
-    monkeypatch.setattr(autoencoder_module, "_BATCH", 100)
+    monkeypatch.setattr(estimator_module, "_BATCH", 100)
     np.testing.assert_allclose(model.transform(digits), whole, atol=1e-5)
     np.testing.assert_allclose(model.transform(digits[7:8]), whole[7:8], atol=1e-5)
 
@@ -338,7 +338,7 @@ def test_memory_mapped_samples_stay_on_the_disk(
     settings: dict[str, Any] = {"epochs": 2, "random_state": 0, "patience": patience}
     in_memory = Autoencoder(**settings).fit(digits)
     monkeypatch.setattr(Examples, "_load", watched)
-    monkeypatch.setattr(autoencoder_module, "_BATCH", 100)
+    monkeypatch.setattr(estimator_module, "_BATCH", 100)
     model = Autoencoder(**settings).fit(mapped)
     assert kept
     assert all(examples._tensor is None for examples in kept)

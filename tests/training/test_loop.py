@@ -51,7 +51,7 @@ from support.trainings import (
 
 
 def places(examples: Examples, *position: int, size: int = 4) -> list[list[int]]:
-    return [x.flatten().int().tolist() for _, x, _ in examples.batches(size, *position)]
+    return [batch.x.flatten().int().tolist() for batch in examples.batches(size, *position)]
 
 
 def test_order_is_a_function_of_seed_epoch_and_step() -> None:

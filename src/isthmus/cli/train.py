@@ -98,7 +98,7 @@ def _train_and_report(recipe: Recipe, folder: Path, resume: bool) -> None:
 
 
 def _can_go_on(folder: Path) -> bool:
-    return any((folder / "checkpoint").glob("[0-9]*"))
+    return any((folder / "checkpoint").rglob("state.sha256"))
 
 
 def _newest_run(name_or_path: str, name: str) -> Path | None:

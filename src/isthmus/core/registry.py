@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import is_dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Generic, TypeVar, get_type_hints
@@ -161,7 +162,9 @@ def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]
 def _settings_model(target: Callable[..., Any]) -> type[BaseModel]:
     """A pydantic model of the keyword-only parameters of a class or function."""
     function = target.__init__ if inspect.isclass(target) else target
-    hints = get_type_hints(function, include_extras=True)
+    # A dataclass inherits settings whose types only the module of their own class knows.
+    typed = target if is_dataclass(target) else function
+    hints = get_type_hints(typed, include_extras=True)
     fields: dict[str, Any] = {
         name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
         for name, parameter in inspect.signature(function).parameters.items()

@@ -1,15 +1,33 @@
 """Measures of quality, each per sample, and their intervals."""
 
-from isthmus.metrics import reconstruction
+from isthmus.metrics import reconstruction, restoration
 from isthmus.metrics._base import METRICS, Metric
 from isthmus.metrics.bootstrap import Estimate, bootstrap_mean
+from isthmus.metrics.codes import (
+    active_units,
+    class_scatter,
+    dead_units,
+    kmeans_clusters,
+    linear_probe,
+    matched_accuracy,
+)
+from isthmus.metrics.contraction import Contraction, contraction
 from isthmus.metrics.subspace import principal_angles
 
 __all__ = [
     "METRICS",
+    "Contraction",
     "Estimate",
     "Metric",
+    "active_units",
     "bootstrap_mean",
+    "class_scatter",
+    "contraction",
+    "dead_units",
+    "kmeans_clusters",
+    "linear_probe",
+    "matched_accuracy",
     "principal_angles",
     "reconstruction",
+    "restoration",
 ]

@@ -28,6 +28,11 @@ class Metric(ABC):
     higher_is_better: ClassVar[bool] = False
     unit_range: ClassVar[bool] = False
 
+    @classmethod
+    def applies(cls, shape: tuple[int, ...]) -> bool:
+        """Whether the metric is defined for samples of this shape, without the leading N."""
+        return True
+
     @abstractmethod
     def __call__(self, target: NDArray[Any], output: NDArray[Any]) -> NDArray[Any]:
         """Values ``(N,)`` for targets and outputs ``(N, ...)``."""

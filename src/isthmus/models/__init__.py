@@ -3,6 +3,21 @@
 from isthmus.models._base import MODELS
 from isthmus.models._files import load
 from isthmus.models.autoencoder import Autoencoder
+from isthmus.models.class_encoder import ClassEncoder
+from isthmus.models.contractive import ContractiveAutoencoder
+from isthmus.models.denoising import DenoisingAutoencoder
 from isthmus.models.linear import LinearAutoencoder
+from isthmus.models.sparse import SparseAutoencoder
+from isthmus.models.stacked import StackedAutoencoder
 
-__all__ = ["MODELS", "Autoencoder", "LinearAutoencoder", "load"]
+__all__ = [
+    "MODELS",
+    "Autoencoder",
+    "ClassEncoder",
+    "ContractiveAutoencoder",
+    "DenoisingAutoencoder",
+    "LinearAutoencoder",
+    "SparseAutoencoder",
+    "StackedAutoencoder",
+    "load",
+]

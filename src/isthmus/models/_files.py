@@ -45,6 +45,7 @@ class Document(BaseModel):
     sample_dtype: str
     feature_names: tuple[str, ...] | None
     scaling_shapes: tuple[tuple[PositiveInt, ...], tuple[PositiveInt, ...]]
+    classes: list[int | float | bool | str] | None = None
     data: dict[str, Any]
     history: list[dict[str, float]]
     scores: dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -26,8 +26,8 @@ _ABSURD_SIZES = (RuntimeError, TypeError, OverflowError)
 class SavingMixin:
     """`save`, and `from_saved` that `isthmus.load` calls."""
 
-    kind: str
-    settings_: dict[str, Any]
+    kind: ClassVar[str]
+    parameters_: dict[str, Any]
     seed_: int
     sample_shape_: tuple[int, ...]
     sample_dtype_: str
@@ -38,14 +38,15 @@ class SavingMixin:
     scores_: dict[str, Any]
     code_mean_: NDArray[np.float32]
     code_std_: NDArray[np.float32]
+    classes_: NDArray[Any]
     n_features_in_: int
     feature_names_in_: NDArray[Any]
 
     if TYPE_CHECKING:  # what the estimator that is mixed in has
 
         def get_params(self, deep: bool = True) -> dict[str, Any]: ...
-        def _checked_settings(self) -> dict[str, Any]: ...
-        def _build_network(self, seed: int | None) -> Network: ...
+        def _take_settings(self, own: dict[str, Any]) -> None: ...
+        def _build_networks(self, seed: int | None) -> None: ...
 
     def save(self, path: str | Path) -> None:
         """Write the model folder: ``model.safetensors`` and ``model.json``, nothing pickled.
@@ -59,8 +60,7 @@ class SavingMixin:
         """
         check_is_fitted(self)
         # As they were at `fit`, in full, so that other defaults in a later version change nothing.
-        names = self.get_params(deep=False)
-        parameters = {name: self.settings_[name] for name in names}
+        parameters = dict(self.parameters_)
         if not isinstance(parameters["random_state"], int | None):
             parameters["random_state"] = self.seed_
         feature_names = getattr(self, "feature_names_in_", None)
@@ -73,13 +73,22 @@ class SavingMixin:
             feature_names=None if feature_names is None else tuple(map(str, feature_names)),
             scaling_shapes=(self.scaling_.offset.shape, self.scaling_.scale.shape),
             data=self.data_,
+            classes=_plain(getattr(self, "classes_", None)),
             history=self.history_,
             scores=getattr(self, "scores_", {}),
         )
         save_model(path, document, {**self._weights(), **self._numbers()})
 
+    def _networks(self) -> dict[str, Network]:
+        """All networks of the model, by the name that stands before their weights."""
+        return {"network": self.network_}
+
     def _weights(self) -> dict[str, Tensor]:
-        return {f"network.{name}": weight for name, weight in self.network_.state_dict().items()}
+        return {
+            f"{prefix}.{name}": weight
+            for prefix, network in self._networks().items()
+            for name, weight in network.state_dict().items()
+        }
 
     def _numbers(self) -> dict[str, Tensor]:
         numbers = {
@@ -94,21 +103,24 @@ class SavingMixin:
     def from_saved(cls, saved: SavedModel) -> Self:
         """The fitted estimator of a model folder; see `isthmus.load`."""
         document = saved.document
-        model = cls(**_on_this_machine(check_settings(cls, document.parameters, "parameters")))
-        model.settings_ = model._checked_settings()
+        own = _on_this_machine(check_settings(cls, document.parameters, "parameters"))
+        model = cls(**own)
+        model._take_settings(own)
         model.seed_, model.data_ = document.seed, document.data
         model.sample_shape_, model.sample_dtype_ = document.sample_shape, document.sample_dtype
         model.n_features_in_ = document.sample_shape[0]
         if document.feature_names is not None:
             names = np.array(document.feature_names, dtype=object)
             model.feature_names_in_ = names
+        if document.classes is not None:
+            model.classes_ = np.array(document.classes)
         try:
-            model.network_ = model._build_network(seed=None)
+            model._build_networks(seed=None)
         except _ABSURD_SIZES:
             raise ModelFileError(
                 f"{saved.folder} describes a network that no memory can hold; copy the model again."
             ) from None
-        model.scaling_ = SCALINGS.build(model.settings_["scaling"])
+        model.scaling_ = SCALINGS.build(own["scaling"])
         model._take(saved)
         model.history_, model.scores_ = document.history, document.scores
         return model
@@ -126,15 +138,22 @@ class SavingMixin:
         weights = self._weights()
         numbers = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
         tensors = saved.tensors({**weights, **numbers})
-        self.network_.load_state_dict(
-            {name.removeprefix("network."): tensors[name] for name in weights}, assign=True
-        )
-        # The layout of training, so that a loaded model answers to the bit as the saved one did.
-        self.network_.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        for prefix, network in self._networks().items():
+            start = f"{prefix}."
+            own = {name: tensors[name] for name in weights if name.startswith(start)}
+            network.load_state_dict(
+                {name.removeprefix(start): weight for name, weight in own.items()}, assign=True
+            )
+            # The layout of training, so that a loaded model answers to the bit as the saved one.
+            network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.scaling_.offset, self.scaling_.scale, self.code_mean_, self.code_std_ = (
             tensors[name].numpy() for name in shapes
         )
         self._n_features_out = units[0]
+
+
+def _plain(classes: NDArray[Any] | None) -> list[Any] | None:
+    return None if classes is None else classes.tolist()
 
 
 def _on_this_machine(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Encoders f and decoders g. One file and one registration add a network to `NETWORKS`."""
 
-from isthmus.networks import convolutional, dense, linear
+from isthmus.networks import convolutional, dense, linear, one_layer
 from isthmus.networks._base import NETWORKS, Network, build_network, count_parameters
+from isthmus.networks.code_activations import CODE_ACTIVATIONS
 
 __all__ = [
+    "CODE_ACTIVATIONS",
     "NETWORKS",
     "Network",
     "build_network",
@@ -11,4 +13,5 @@ __all__ = [
     "count_parameters",
     "dense",
     "linear",
+    "one_layer",
 ]

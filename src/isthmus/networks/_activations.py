@@ -8,27 +8,15 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from isthmus.networks.code_activations import CODE_ACTIVATIONS, CodeActivation
+
 Activation = Literal["none", "relu", "leaky_relu", "elu", "silu", "gelu", "tanh", "sigmoid"]
 OutputActivation = Literal["none", "sigmoid", "relu", "softmax"]
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "none": nn.Identity,
-    "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
-    "elu": nn.ELU,
-    "silu": nn.SiLU,
-    "gelu": nn.GELU,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-}
 
-RECTIFIERS = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SiLU, nn.GELU)
-"""Activations that pass about half of their input, for which He's rule keeps the variance."""
-
-
-def activation(name: Activation) -> nn.Module:
-    """A new activation module."""
-    return _ACTIVATIONS[name]()
+def activation(name: Activation) -> CodeActivation:
+    """A new module for the end of a hidden layer."""
+    return CODE_ACTIVATIONS.build(name, 0)
 
 
 def _softmax_over_classes(logits: Tensor) -> Tensor:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
+from isthmus.core.errors import SettingError
 from isthmus.core.registry import Registry, Spec
 from isthmus.networks._activations import OUTPUT_ACTIVATIONS, OutputActivation
 from isthmus.networks._initialise import initialise
+from isthmus.networks.code_activations import CodeActivation
 
 
 class Network(nn.Module, ABC):
@@ -28,9 +31,12 @@ class Network(nn.Module, ABC):
     ----------
     code_shape : tuple of int
         Shape of one code as `encode` returns it.
+    decoder_modules : tuple of str
+        Names of the modules that only g uses.
     """
 
     kind: ClassVar[str]
+    decoder_modules: ClassVar[tuple[str, ...]] = ("decoder",)
     code_shape: tuple[int, ...]
 
     def __init__(self, sample_shape: Sequence[int], output_activation: OutputActivation) -> None:
@@ -46,6 +52,40 @@ class Network(nn.Module, ABC):
     def logits(self, code: Tensor) -> Tensor:
         """Decoder's output before its activation, ``(N, *sample_shape)``."""
 
+    @property
+    @abstractmethod
+    def code_activation(self) -> CodeActivation:
+        """The last module of the encoder."""
+
+    def stages(self) -> list[Network]:
+        """Autoencoders of one layer each, outermost first, that share this network's weights.
+
+        Raises
+        ------
+        SettingError
+            If the network is not a chain of layers and their mirror images.
+        """
+        raise SettingError(
+            f"A {self.kind} network cannot be trained layer by layer; use the network 'dense'."
+        )
+
+    def without_decoder(self) -> Self:
+        """A copy that can only encode."""
+        twin = copy.deepcopy(self)
+        for name in self.decoder_modules:
+            setattr(twin, name, nn.Identity())
+        return twin
+
+    @property
+    def single_layer(self) -> nn.Linear | None:
+        """The encoder's only layer of weights, where it has one that is dense."""
+        return None
+
+    def trace(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes and logits of one pass; a network whose decoder looks at more overrides this."""
+        code = self.encode(x)
+        return code, self.logits(code)
+
     def activate(self, logits: Tensor) -> Tensor:
         """The output activation."""
         return OUTPUT_ACTIVATIONS[self.output_activation](logits)
@@ -56,7 +96,7 @@ class Network(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruction g(f(x))."""
-        return self.decode(self.encode(x))
+        return self.activate(self.trace(x)[1])
 
 
 NETWORKS: Registry[Network] = Registry("network")

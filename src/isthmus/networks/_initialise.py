@@ -8,8 +8,6 @@ from itertools import zip_longest
 import torch
 from torch import nn
 
-from isthmus.networks._activations import RECTIFIERS
-
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
     """Set all weights of a network, a pure function of the generator's seed.
@@ -30,7 +28,7 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             fan_in, fan_out = _fans(module)
-            rectified = isinstance(following.get(id(module)), RECTIFIERS)
+            rectified = getattr(following.get(id(module)), "rectifies", False)
             variance = 2 / fan_in if rectified else 2 / (fan_in + fan_out)
             nn.init.normal_(module.weight, std=math.sqrt(variance), generator=generator)
         elif callable(reset := getattr(module, "reset_parameters", None)):

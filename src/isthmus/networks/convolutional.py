@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from isthmus.core.errors import DataError, SettingError
+from isthmus.core.registry import Spec
 from isthmus.core.settings import PositiveInt
 from isthmus.networks._activations import Activation, OutputActivation, activation
 from isthmus.networks._base import NETWORKS, Network
+from isthmus.networks.code_activations import CODE_ACTIVATIONS, CodeActivation
 
 Down = Literal["stride", "pool"]
 Up = Literal["transposed", "nearest", "bilinear", "bicubic"]
@@ -70,7 +72,7 @@ class ConvolutionalNetwork(Network):
     activation
         After each hidden convolution, of the encoder and of the decoder.
     code_activation
-        Activation of the code.
+        Of `CODE_ACTIVATIONS`, see `DenseNetwork`.
     output_activation
         ``"sigmoid"`` for pixels in [0, 1], ``"none"`` or ``"relu"`` for other ranges.
 
@@ -82,6 +84,8 @@ class ConvolutionalNetwork(Network):
         If `code_size` is a map of a size that the stages do not give.
     """
 
+    decoder_modules = ("from_code", "decoder")
+
     def __init__(
         self,
         sample_shape: Sequence[int],
@@ -91,7 +95,7 @@ class ConvolutionalNetwork(Network):
         down: Down = "stride",
         up: Up = "transposed",
         activation: Activation = "relu",
-        code_activation: Activation = "none",
+        code_activation: Annotated[Spec, CODE_ACTIVATIONS] = "none",
         output_activation: OutputActivation = "none",
     ) -> None:
         super().__init__(sample_shape, output_activation)
@@ -119,14 +123,18 @@ class ConvolutionalNetwork(Network):
         )
 
     def _heads(
-        self, code_size: int | Sequence[int], act: Activation, code_act: Activation
+        self, code_size: int | Sequence[int], act: Activation, code_activation: Spec
     ) -> tuple[nn.Sequential, nn.Sequential]:
         """From the last map to the code, and back to a map."""
         if isinstance(code_size, int):
             self.code_shape = (code_size,)
             values = math.prod(self._map_shape)
             return (
-                nn.Sequential(nn.Flatten(), nn.Linear(values, code_size), activation(code_act)),
+                nn.Sequential(
+                    nn.Flatten(),
+                    nn.Linear(values, code_size),
+                    CODE_ACTIVATIONS.build(code_activation, code_size),
+                ),
                 nn.Sequential(
                     nn.Linear(code_size, values), activation(act), nn.Unflatten(1, self._map_shape)
                 ),
@@ -140,10 +148,16 @@ class ConvolutionalNetwork(Network):
                 f" (channels, {height}, {width}), or one whole number for a vector code."
             )
         maps, codes = self._map_shape[0], self.code_shape[0]
+        last = CODE_ACTIVATIONS.build(code_activation, math.prod(self.code_shape))
         return (
-            nn.Sequential(nn.Conv2d(maps, codes, 3, padding=1), activation(code_act)),
+            nn.Sequential(nn.Conv2d(maps, codes, 3, padding=1), last),
             nn.Sequential(nn.Conv2d(codes, maps, 3, padding=1), activation(act)),
         )
+
+    @property
+    def code_activation(self) -> CodeActivation:
+        """The last module of the encoder."""
+        return cast(CodeActivation, self.to_code[-1])
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes ``(N, *code_shape)``."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Annotated, cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from isthmus.core.errors import SettingError
+from isthmus.core.registry import Spec
 from isthmus.core.settings import PositiveInt
 from isthmus.networks._activations import Activation, OutputActivation, activation
 from isthmus.networks._base import NETWORKS, Network
+from isthmus.networks.code_activations import CODE_ACTIVATIONS, CodeActivation
+from isthmus.networks.stage import Stage
 
 
 class _TiedLinear(nn.Module):
@@ -47,7 +51,8 @@ class DenseNetwork(Network):
     activation
         s after each hidden layer, of the encoder and of the decoder.
     code_activation
-        Activation of the code; ``"none"`` leaves it unbounded, ``"sigmoid"`` puts it in (0, 1).
+        Of `CODE_ACTIVATIONS`: ``"none"`` leaves the code unbounded, ``"sigmoid"`` puts it in
+        (0, 1), ``{"kind": "top_k", "active": 10}`` keeps the ten largest units of a sample.
     output_activation
         ``"none"`` for real-valued data, ``"sigmoid"`` for [0, 1], ``"relu"`` for non-negative data.
     tied
@@ -66,7 +71,7 @@ class DenseNetwork(Network):
         *,
         hidden_sizes: tuple[PositiveInt, ...] = (128, 64),
         activation: Activation = "relu",
-        code_activation: Activation = "none",
+        code_activation: Annotated[Spec, CODE_ACTIVATIONS] = "none",
         output_activation: OutputActivation = "none",
         tied: bool = False,
     ) -> None:
@@ -83,8 +88,27 @@ class DenseNetwork(Network):
             _TiedLinear(layer) if tied else nn.Linear(layer.out_features, layer.in_features)
             for layer in reversed(down)
         ]
-        self.encoder = _stack(down, activation, code_activation)
-        self.decoder = _stack(up, activation, "none")
+        last = CODE_ACTIVATIONS.build(code_activation, code_size)
+        self.encoder = _stack(down, activation, last)
+        self.decoder = _stack(up, activation, nn.Identity())
+
+    @property
+    def code_activation(self) -> CodeActivation:
+        """The last module of the encoder."""
+        return cast(CodeActivation, self.encoder[-1])
+
+    @property
+    def single_layer(self) -> nn.Linear | None:
+        """The encoder's layer, where it is the only one."""
+        layers = [module for module in self.encoder if isinstance(module, nn.Linear)]
+        return layers[0] if len(layers) == 1 else None
+
+    def stages(self) -> list[Network]:
+        """Each layer with its mirror image."""
+        down, up = list(self.encoder), list(reversed(self.decoder))
+        outer = Stage(down[0], down[1], up[1], up[0], self.sample_shape, self.output_activation)
+        inner = range(2, len(down), 2)
+        return [outer, *(Stage(down[i], down[i + 1], up[i + 1], up[i]) for i in inner)]
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes ``(N, code_size)``."""
@@ -97,9 +121,9 @@ class DenseNetwork(Network):
         return flat.reshape(-1, *self.sample_shape)
 
 
-def _stack(layers: Sequence[nn.Module], inner: Activation, last: Activation) -> nn.Sequential:
-    """Layers with the activation `inner` between them and `last` at the end."""
+def _stack(layers: Sequence[nn.Module], inner: Activation, last: nn.Module) -> nn.Sequential:
+    """Layers with the activation `inner` between them and the module `last` at the end."""
     modules: list[nn.Module] = []
     for layer in layers:
-        modules += [layer, activation(last if layer is layers[-1] else inner)]
+        modules += [layer, last if layer is layers[-1] else activation(inner)]
     return nn.Sequential(*modules)

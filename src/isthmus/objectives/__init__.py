@@ -1,6 +1,14 @@
 """Losses L and penalties Ω. One file and one registration add either."""
 
-from isthmus.objectives import cross_entropy, squared_error, weight_decay
+from isthmus.objectives import (
+    classification,
+    contractive,
+    cross_entropy,
+    kl_sparsity,
+    revival,
+    squared_error,
+    weight_decay,
+)
 from isthmus.objectives import l1 as l1_penalty
 from isthmus.objectives._base import LOSSES, PENALTIES, Loss, LossValue, Pass, Penalty
 
@@ -11,8 +19,12 @@ __all__ = [
     "LossValue",
     "Pass",
     "Penalty",
+    "classification",
+    "contractive",
     "cross_entropy",
+    "kl_sparsity",
     "l1_penalty",
+    "revival",
     "squared_error",
     "weight_decay",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from isthmus.core.errors import DataError
 from isthmus.core.registry import Registry
@@ -24,19 +25,25 @@ class Pass:
     Attributes
     ----------
     network
-        The network with its f and g.
+        The network (`isthmus.networks.Network`) with its f and g.
     inputs
         C(x), ``(N, ...)``.
     code
         f(C(x)), ``(N, ...)``.
     logits
         The decoder's output before its activation, ``(N, ...)``.
+    target
+        y, ``(N, ...)``.
+    labels
+        Class of each sample, ``(N,)`` int64, where it is known.
     """
 
-    network: nn.Module
+    network: Any
     inputs: Tensor
     code: Tensor
     logits: Tensor
+    target: Tensor
+    labels: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -121,12 +128,30 @@ class Penalty(ABC):
     ----------
     weight
         λ, the factor of the penalty in the objective; 0 or more.
+
+    Attributes
+    ----------
+    surveys
+        Whether `survey` wants the codes of all training samples before each step.
     """
 
     kind: ClassVar[str]
+    surveys: bool = False
 
     def __init__(self, *, weight: NonNegativeFloat) -> None:
         self.weight = weight
+
+    def check(self, network: Any) -> None:  # noqa: B027  # most have nothing to refuse
+        """Refuse a network (`isthmus.networks.Network`) that Ω is not defined for.
+
+        Raises
+        ------
+        SettingError
+            One sentence.
+        """
+
+    def survey(self, codes: Iterable[Tensor]) -> None:  # noqa: B027  # most look at no codes
+        """Take note of the codes of all samples, in batches ``(N, ...)`` without gradients."""
 
     @abstractmethod
     def __call__(self, passed: Pass) -> Tensor:

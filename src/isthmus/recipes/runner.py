@@ -126,7 +126,7 @@ def _leaving_nothing_useless(folder: Path, checkpoints: Checkpoints) -> Iterator
     try:
         yield
     except BaseException as error:
-        if new and not checkpoints.saved():
+        if new and not checkpoints.any_saved():
             shutil.rmtree(folder, ignore_errors=True)
             if not absent:  # an empty folder was given
                 folder.mkdir()

@@ -3,7 +3,7 @@
 from isthmus.training.checkpoint import Checkpoints
 from isthmus.training.devices import choose_device
 from isthmus.training.equation import Equation
-from isthmus.training.examples import Examples, Rows
+from isthmus.training.examples import Batch, Examples, Rows, Target
 from isthmus.training.loop import train
 from isthmus.training.observers import (
     ConsoleProgress,
@@ -13,6 +13,7 @@ from isthmus.training.observers import (
     TensorBoardEvents,
 )
 from isthmus.training.optimizers import OPTIMIZERS
+from isthmus.training.phases import Phases
 from isthmus.training.plan import Plan
 from isthmus.training.schedules import SCHEDULES
 from isthmus.training.state import History, State
@@ -20,6 +21,7 @@ from isthmus.training.state import History, State
 __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
+    "Batch",
     "Checkpoints",
     "ConsoleProgress",
     "Equation",
@@ -28,9 +30,11 @@ __all__ = [
     "MetricsFile",
     "Observer",
     "Observers",
+    "Phases",
     "Plan",
     "Rows",
     "State",
+    "Target",
     "TensorBoardEvents",
     "choose_device",
     "train",

@@ -43,6 +43,10 @@ class Checkpoints:
         self._seconds = seconds
         self._last = time.monotonic()
 
+    def of_phase(self, number: int) -> Checkpoints:
+        """Those of one phase of several, in a folder of this one."""
+        return Checkpoints(self.folder / f"phase-{number}", seconds=self._seconds)
+
     def due(self) -> bool:
         """Whether it is time for the next one."""
         return time.monotonic() - self._last >= self._seconds
@@ -50,6 +54,10 @@ class Checkpoints:
     def saved(self) -> list[Path]:
         """Whole checkpoints, oldest first."""
         return sorted(self.folder.glob("[0-9]*-[0-9]*"))
+
+    def any_saved(self) -> bool:
+        """Whether there is a checkpoint, of this training or of one of its phases."""
+        return any(self.folder.rglob(_CHECKSUM))
 
     def describe_last(self) -> str:
         """Words on the newest checkpoint, for messages."""

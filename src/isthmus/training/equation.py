@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -30,7 +30,8 @@ class Equation:
     Raises
     ------
     SettingError
-        If the loss takes logits of an output activation that the network does not have.
+        If the loss takes logits of an output activation that the network does not have, or if a
+        penalty is not defined for the network.
     """
 
     def __init__(
@@ -46,21 +47,40 @@ class Equation:
                 f"The loss '{loss.kind}' belongs to the output activation '{wanted}', but the"
                 f" network has '{network.output_activation}'; set output_activation = '{wanted}'."
             )
+        for penalty in penalties:
+            penalty.check(network)
         self.network = network
         self.loss = loss
         self.penalties = tuple(penalties)
         self.corruption = corruption
 
-    def __call__(self, x: Tensor, y: Tensor, generator: torch.Generator) -> LossValue:
+    def __call__(
+        self, x: Tensor, y: Tensor, generator: torch.Generator, labels: Tensor | None = None
+    ) -> LossValue:
         """Value for inputs x and targets y ``(N, ...)``; `generator` draws the corruption."""
         corrupted = self.corruption(x, generator) if self.corruption else x
-        code = self.network.encode(corrupted)
-        logits = self.network.logits(code)
+        code, logits = self.network.trace(corrupted)
         output = logits if self.loss.output_activation else self.network.activate(logits)
-        passed = Pass(self.network, corrupted, code, logits)
+        passed = Pass(self.network, corrupted, code, logits, y, labels)
         parts = {"reconstruction": self.loss(output, y).mean()}
         for penalty in self.penalties:
             value = penalty.weight * penalty(passed)
             # Two penalties of one kind (with other settings) share a name, and both count.
             parts[penalty.kind] = parts[penalty.kind] + value if penalty.kind in parts else value
         return LossValue(parts, self.loss.scale)
+
+    @property
+    def surveys(self) -> bool:
+        """Whether a penalty wants to see the codes of all samples before each step."""
+        return any(penalty.surveys for penalty in self.penalties)
+
+    def survey(self, batches: Iterable[Tensor]) -> None:
+        """Show such penalties the codes of all (clean) samples, as the network now gives them."""
+        training = self.network.training
+        self.network.eval()
+        with torch.no_grad():
+            codes = [self.network.encode(x) for x in batches]
+        for penalty in self.penalties:
+            if penalty.surveys:
+                penalty.survey(codes)
+        self.network.train(training)

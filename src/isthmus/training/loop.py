@@ -20,7 +20,7 @@ from isthmus.objectives import LossValue
 from isthmus.training.checkpoint import Checkpoints, all_finite
 from isthmus.training.devices import choose_device
 from isthmus.training.equation import Equation
-from isthmus.training.examples import Examples, derive_seed
+from isthmus.training.examples import Batch, Examples
 from isthmus.training.observers import Observer
 from isthmus.training.optimizers import OPTIMIZERS
 from isthmus.training.plan import Plan
@@ -78,8 +78,8 @@ def train(
         run = _Run(equation, examples, plan, validation, observer or Observer(), checkpoints)
         try:
             while run.unfinished():
-                for step, x, generator in run.epoch_batches():
-                    run.step(step, x, generator)
+                for batch in run.epoch_batches():
+                    run.step(batch)
                     if interrupted():
                         run.stop()
                     if run.out_of_time():
@@ -174,38 +174,41 @@ class _Run:
         """η of the next step."""
         return self.plan.learning_rate * self.schedule(self.progress())
 
-    def epoch_batches(self) -> Iterator[tuple[int, Tensor, torch.Generator]]:
+    def epoch_batches(self) -> Iterator[Batch]:
         self.network.train()
         state, plan = self.state, self.plan
         return self.examples.batches(plan.batch_size, plan.seed, state.epoch, state.step)
 
     # -- one step ---------------------------------------------------------------------------
 
-    def step(self, step: int, x: Tensor, generator: torch.Generator) -> None:
+    def step(self, batch: Batch) -> None:
         """θ ← θ - η ∇: the equation's value, its gradient, a move."""
         rate = self.rate()
         for group, share in zip(self.optimizer.param_groups, self.shares, strict=True):
             group["lr"] = rate * share
         self.optimizer.zero_grad()
-        value = self.value(x, generator)
+        if self.equation.surveys:
+            self.equation.survey(self.examples.in_order(self.plan.batch_size))
+        value = self.value(batch)
         value.total.backward()
-        self.record(value, len(x))
+        self.record(value, len(batch))
         if self.plan.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip_norm)
         self.optimizer.step()
-        self.state.step = step + 1
+        self.state.step = batch.step + 1
         self.observer.stepped(self.state)
         if self.checkpoints is not None and self.checkpoints.due():
             self.save()
 
-    def value(self, x: Tensor, generator: torch.Generator) -> LossValue:
-        """The equation on a batch, y being x itself, in the plan's precision."""
+    def value(self, batch: Batch) -> LossValue:
+        """The equation on a batch, in the plan's precision."""
         # Another seed than the generator's, or dropout would repeat the draws of the corruption.
-        _seed_modules(self.device, generator.initial_seed() + 1)
+        _seed_modules(self.device, batch.generator.initial_seed() + 1)
+        given = (batch.x, batch.y, batch.generator, batch.labels)
         if self.plan.precision == "float32":
-            return self.equation(x, x, generator)
+            return self.equation(*given)
         with torch.autocast(self.device.type, torch.bfloat16):
-            return self.equation(x, x, generator)
+            return self.equation(*given)
 
     def record(self, value: LossValue, samples: int) -> None:
         """Keep the loss parts; on the CPU look at them at once, elsewhere now and then."""
@@ -262,12 +265,12 @@ class _Run:
         """Mean loss parts over held-out samples, with the same draws in every epoch."""
         self.network.eval()
         sums = State()
-        generator = torch.Generator(self.device)
+        if self.equation.surveys:
+            self.equation.survey(examples.in_order(self.plan.batch_size))
         with torch.no_grad():
-            for number, x in enumerate(examples.in_order(self.plan.batch_size)):
-                generator.manual_seed(derive_seed(self.plan.seed, -1, number))
-                parts = self.value(x, generator).parts
-                sums.add({name: float(part) for name, part in parts.items()}, len(x))
+            for batch in examples.held_out(self.plan.batch_size, self.plan.seed):
+                parts = self.value(batch).parts
+                sums.add({name: float(part) for name, part in parts.items()}, len(batch))
         return sums.means()
 
     def keep_best(self, loss: float) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from isthmus.core.errors import DataError
+from isthmus.core.image_batches import as_image_batch
 from isthmus.core.registry import Registry
 
 
@@ -33,12 +33,7 @@ class ImageAugmentation(Augmentation):
         DataError
             If the samples are not images.
         """
-        if x.ndim not in (3, 4):
-            raise DataError(
-                f"The augmentation '{self.kind}' needs images, (H, W) or (C, H, W), but a sample"
-                f" has shape {tuple(x.shape[1:])}."
-            )
-        images = x.unsqueeze(1) if x.ndim == 3 else x
+        images = as_image_batch(x, f"augmentation '{self.kind}'")
         return self.change(images, generator).reshape(x.shape)
 
     @abstractmethod
