@@ -25,6 +25,8 @@ from isthmus.metrics import principal_angles
 from isthmus.networks import Network, build_network, count_parameters
 from isthmus.networks.convolutional import _Upsample
 from isthmus.objectives import LOSSES, PENALTIES, Pass
+from isthmus.objectives.contractive import closed_form, jacobian
+from isthmus.objectives.kl_sparsity import bernoulli_kl
 
 Example = dict[str, Any]
 EXAMPLES: dict[str, Example] = {
@@ -37,13 +39,9 @@ EXAMPLES: dict[str, Example] = {
 # Examples whose subject is not written yet. Who writes it moves the id to a test.
 LATER = {
     "000-skip-connections": "networks with skip connections (U-Net)",
-    "001-average-activation-penalty": "KL sparsity penalty",
-    "001-kl-sparsity-rho-0.2": "KL sparsity penalty",
     "001-mean-iou": "metrics of label maps",
     "002-vae-kl": "variational head",
     "002-vae-loss-and-reparametrisation": "variational head",
-    "003-contractive-on-vector-example": "contractive penalty",
-    "003-contractive-sigmoid": "contractive penalty",
     "004-dice": "metrics of label maps, and the Dice loss",
     "004-sliding-window-count": "sliding-window pixel classifier",
 }
@@ -571,9 +569,90 @@ def test_frobenius_norm_by_weight_decay(example):
         layer.weight.copy_(tensor(example["inputs"]["A"]))
     nothing = torch.zeros(1, 2)
     penalty = PENALTIES.build({"kind": "weight_decay", "weight": 1.0})
-    squared = 2 * penalty(Pass(layer, nothing, nothing, nothing))
+    squared = 2 * penalty(Pass(layer, nothing, nothing, nothing, nothing))
     close(squared, example["correct"]["squared"], example)
     close(squared.sqrt(), example["correct"]["norm"], example)
+
+
+@example("001-kl-sparsity-rho-0.2")
+def test_kl_of_mean_activations(example):
+    """The curve and its slope, told apart from the divergence the other way round."""
+    table = {name: [row[name] for row in example["correct"]["table"]] for name in ("rho_hat", "kl")}
+    assert table["rho_hat"] == example["inputs"]["rho_hat"]
+    rho, rho_hat = example["parameters"]["rho"], tensor(table["rho_hat"]).requires_grad_()
+    value = bernoulli_kl(rho, rho_hat)
+    close(value, table["kl"], example)
+    (slope,) = torch.autograd.grad(value.sum(), rho_hat)
+    expected = tensor([row["derivative"] for row in example["correct"]["table"]])
+    torch.testing.assert_close(slope, expected, rtol=example["tolerance"], atol=1e-14)
+    differs(value, [row["kl_reversed"] for row in example["correct"]["table"]], example)
+    lowest = table["rho_hat"].index(rho)
+    assert (value.diff()[:lowest] < 0).all()
+    assert (value.diff()[lowest:] > 0).all()
+
+
+@example("001-average-activation-penalty")
+@pytest.mark.parametrize("mean_over", ["batch", "training_set"])
+def test_penalty_on_mean_activations(example, mean_over):
+    correct, rho = example["correct"], example["parameters"]["rho"]
+    h = tensor(example["inputs"]["activations"]).requires_grad_()
+    spec = {"kind": "kl_sparsity", "weight": 3.0, "rho": rho, "mean_over": mean_over}
+    penalty = PENALTIES.build(spec)
+    assert penalty.weight == example["parameters"]["beta"]
+    if penalty.surveys:
+        penalty.survey(h.detach().split(1))
+
+    def weighted(codes):
+        return penalty.weight * penalty(Pass(None, codes, codes, codes, codes))
+
+    close(h.mean(0), correct["rho_hat"], example)
+    close(bernoulli_kl(rho, h.mean(0)), correct["kl"], example)
+    close(weighted(h), correct["penalty"], example)
+    close(torch.autograd.grad(weighted(h), h)[0], correct["gradient"], example)
+    # Two half batches: the mini-batch's own mean asks for another number, the whole set's does not.
+    halves = torch.stack([weighted(half) for half in h.split(2)]).mean()
+    name = "penalty" if penalty.surveys else "penalty_as_mean_of_two_half_batches"
+    close(halves, correct[name], example)
+
+
+def one_layer(activation: str, weight: Any, bias: Any) -> Network:
+    """h = s(Wᵀ x + b) of the notes, of W ``(inputs, hidden)``."""
+    spec = {"kind": "dense", "hidden_sizes": (), "code_activation": activation}
+    network = build_network(spec, (len(weight),), len(bias), seed=0)
+    return with_weights(network, encoder__0__weight=np.transpose(weight), encoder__0__bias=bias)
+
+
+@example("003-contractive-sigmoid")
+@pytest.mark.parametrize("method", ["closed_form", "exact"])
+def test_contractive_penalty_of_a_sigmoid_layer(example, method):
+    inputs, correct = example["inputs"], example["correct"]
+    network, x = one_layer("sigmoid", inputs["W"], inputs["b"]), tensor(inputs["x"])
+    code, logits = network.trace(x)
+    close(code, correct["h"], example)
+    close(jacobian(network, x), correct["jacobian"], example)
+    close(closed_form(network, code), correct["penalty_per_sample"], example)
+    penalty = PENALTIES.build({"kind": "contractive", "weight": 1.0, "method": method})
+    value = penalty(Pass(network, x, code, logits, x))
+    close(value, correct["penalty_mean"], example)
+    value.backward()
+    gradient = network.encoder[0].weight.grad.T
+    close(gradient, correct["gradient_of_mean_penalty_wrt_W"], example)
+
+
+@example("003-contractive-on-vector-example")
+@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+def test_contractive_penalty_of_the_vector_autoencoder(example, activation):
+    inputs, correct = example["inputs"], example["correct"][activation]
+    network, x = one_layer(activation, inputs["W"], [0, 0]), tensor([inputs["x"]])
+    code = network.encode(x)
+    close(code[0], correct["h"], example)
+    close(closed_form(network, code)[0], correct["penalty"], example)
+    close(jacobian(network, x).square().sum(), correct["penalty"], example)
+    if activation == "relu":
+        close(jacobian(network, x)[0], correct["jacobian"], example)
+    else:
+        squares = network.single_layer.weight.square().sum(1)
+        close(squares, correct["column_sums_of_squares"], example)
 
 
 @example("001-denoising-corruption")

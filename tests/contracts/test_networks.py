@@ -96,6 +96,25 @@ def test_shapes_dtype_and_forward_is_decode_of_encode(case):
 
 
 @each
+def test_trace_is_the_pass_of_forward(case):
+    network, x = case.build(), case.samples()
+    code, logits = network.trace(x)
+    assert torch.equal(code, network.encode(x))
+    assert torch.equal(network.activate(logits), network(x))
+
+
+@each
+def test_code_activation_ends_the_encoder(case):
+    network, x, codes = case.build(), case.samples(), []
+    network.code_activation.register_forward_hook(lambda *call: codes.append(call[-1]))
+    code = network.encode(x)
+    assert torch.equal(codes[0], code)
+    if network.single_layer is not None:
+        layer = network.single_layer
+        torch.testing.assert_close(network.code_activation(layer(x.flatten(1))), code)
+
+
+@each
 def test_gradients_reach_every_parameter(case):
     network, x = case.build(), case.samples(8)
     F.mse_loss(network(x), x).backward()

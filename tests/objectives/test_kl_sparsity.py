@@ -25,7 +25,8 @@ inside = st.floats(0.001, 0.999)
 
 
 def kl_by_scipy(rho, rho_hat):
-    return rel_entr(rho, rho_hat) + rel_entr(1 - rho, 1 - np.asarray(rho_hat))
+    rho_hat = np.asarray(rho_hat)
+    return rel_entr(rho, rho_hat) + rel_entr(1 - rho, 1 - rho_hat)
 
 
 def of_codes(codes, **settings):
@@ -114,9 +115,7 @@ def test_value_and_mean_gradient_are_those_of_the_whole_set(seeded):
         equation.survey(x.split(32))
         value = equation(batch, batch, seeded(0)).parts["kl_sparsity"]
         assert value.item() == pytest.approx(expected, rel=1e-12)
-        for average, gradient in zip(
-            averages, torch.autograd.grad(value, parameters), strict=True
-        ):
+        for average, gradient in zip(averages, torch.autograd.grad(value, parameters), strict=True):
             average += len(batch) / len(x) * gradient
     for average, gradient in zip(averages, exact, strict=True):
         torch.testing.assert_close(average, gradient, rtol=1e-11, atol=1e-14)

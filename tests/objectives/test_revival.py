@@ -62,17 +62,13 @@ def test_value_is_the_error_left_by_the_largest_dead_units(network, seeded):
     with torch.no_grad():
         network.decoder[0].bias.fill_(0.3)
     run = passed(network, x)
-    before = np.maximum(x @ network.encoder[0].weight.T + network.encoder[0].bias, 0).detach()
-    before = before.numpy() * [0, 1, 0, 1]
-    explained = before @ network.decoder[0].weight.detach().numpy().T
+    state = {name: value.numpy() for name, value in network.state_dict().items()}
+    before = np.maximum(x.numpy() @ state["encoder.0.weight"].T + state["encoder.0.bias"], 0)
     error = (x - run.logits).detach().numpy()
-    for units in (2, 32):
-        expected = np.square(error - explained).mean()
+    for units, used in [(32, [0, 1, 0, 1]), (2, [0, 1, 0, 1]), (1, [0, 1, 0, 0])]:
+        explained = (before * used) @ state["decoder.0.weight"].T
+        expected = np.square(error - explained).sum(1).mean()
         assert revival(units=units)(run).item() == pytest.approx(expected, rel=1e-5)
-    before[:, 3] = 0  # unit 1 is always larger
-    explained = before @ network.decoder[0].weight.detach().numpy().T
-    expected = np.square(error - explained).mean()
-    assert revival(units=1)(run).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_gradient_is_left_to_the_dead(network, x):
@@ -93,16 +89,22 @@ def test_gradient_is_left_to_the_dead(network, x):
 def test_a_dead_unit_comes_back_only_with_it(network, x, weight, seeded):
     penalty = PENALTIES.build({"kind": "revival", "weight": weight})
     equation = Equation(network, LOSSES.build("squared_error"), [penalty])
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.05)
-    for step in range(200):
+    weights = [w for name, w in network.named_parameters() if name.endswith("weight")]
+    optimizer = torch.optim.SGD(weights, lr=0.1)
+    parts, dead = [], []
+    for _ in range(40):
         optimizer.zero_grad()
-        equation(x, x, seeded(0)).total.backward()
+        value = equation(x, x, seeded(0))
+        value.total.backward()
         optimizer.step()
-        if step == 6:
-            assert network.code_activation.dead.tolist() == [False, False, False, True]
-    assert network.code_activation.dead[3].item() == (weight == 0)
-    error = (network(x) - x).square().sum(1).mean().item()
-    assert error > 0.15 if weight == 0 else error < 0.05
+        parts.append({name: part.item() for name, part in value.parts.items()})
+        dead.append(network.code_activation.dead.tolist())
+    assert dead[3] == [False, False, False, False]
+    assert dead[4] == [False, False, False, True]
+    assert dead[-1] == [False, False, False, weight == 0]
+    assert (parts[-1]["reconstruction"] < 0.01) == (weight > 0)
+    assert (parts[-1]["reconstruction"] > 0.24) == (weight == 0)
+    assert [part["revival"] > 0 for part in parts[:6]] == [False] * 4 + [weight > 0] * 2
 
 
 @pytest.mark.parametrize(

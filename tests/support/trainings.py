@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -24,6 +25,7 @@ from isthmus.training import (
     Plan,
     Rows,
     State,
+    Target,
     train,
 )
 
@@ -67,6 +69,7 @@ class Setup:
     penalties: tuple[dict[str, Any], ...] = ()
     augmentations: tuple[str, ...] = ()
     held_out: Array | None = None
+    target: Target = "sample"
     plan: Plan = field(
         default_factory=lambda: Plan(
             epochs=EPOCHS,
@@ -96,7 +99,10 @@ class Setup:
     def examples(self, images: Array | Rows, augmented: bool = False) -> Examples:
         kinds = self.augmentations if augmented else ()
         built = [AUGMENTATIONS.build(kind) for kind in kinds]
-        return Examples(images, NoScaling(), CPU, augmentations=built)
+        labels = np.arange(len(images)) % 4
+        return Examples(
+            images, NoScaling(), CPU, augmentations=built, labels=labels, target=self.target
+        )
 
     def run(self, network: Network | None = None, **options: Any) -> tuple[Network, History]:
         network = network or self.build()

@@ -1,4 +1,4 @@
-"""The loop: order of data, refusals, limits, and an oracle in plain PyTorch."""
+"""The loop: refusals, limits, and an oracle in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -18,15 +18,12 @@ from isthmus.core.errors import (
     SettingError,
     TrainingError,
 )
-from isthmus.data.scaling import NoScaling
 from isthmus.objectives import LossValue
 from isthmus.training import (
     SCHEDULES,
     Checkpoints,
-    Examples,
     Observer,
     Plan,
-    Rows,
     State,
     choose_device,
     loop,
@@ -37,7 +34,6 @@ from support.trainings import (
     COUNT,
     CPU,
     EPOCHS,
-    SEED_OF_1_2,
     STEPS,
     Array,
     Crash,
@@ -46,53 +42,6 @@ from support.trainings import (
     same_weights,
     without_time,
 )
-
-# -- order of the data ------------------------------------------------------------------------
-
-
-def places(examples: Examples, *position: int, size: int = 4) -> list[list[int]]:
-    return [batch.x.flatten().int().tolist() for batch in examples.batches(size, *position)]
-
-
-def test_order_is_a_function_of_seed_epoch_and_step() -> None:
-    numbers = np.arange(22, dtype=np.float32)[:, None]
-    examples = Examples(numbers, NoScaling(), CPU)
-    whole = places(examples, 3, 5)
-    assert whole == places(Examples(numbers, NoScaling(), CPU), 3, 5)
-    for start in range(7):
-        assert places(examples, 3, 5, start) == whole[start:]
-    assert whole not in (places(examples, 3, 6), places(examples, 4, 5))
-    assert [len(batch) for batch in whole] == [4, 4, 4, 4, 4, 2]  # none is dropped
-    assert sorted(itertools.chain(*whole)) == list(range(22))
-
-
-def test_draws_are_a_function_of_seed_epoch_and_step() -> None:
-    examples = Examples(np.zeros((10, 1), np.float32), NoScaling(), CPU)
-
-    def draws(*position: int) -> list[float]:
-        batches = examples.batches(3, *position)
-        return [torch.rand(1, generator=generator).item() for _, _, generator in batches]
-
-    whole = draws(0, 0)
-    assert len({*whole, *draws(0, 1), *draws(1, 0)}) == 12
-    assert draws(0, 0, 2) == whole[2:]
-
-
-def test_in_order_and_rows() -> None:
-    numbers = np.arange(22, dtype=np.uint8)[:, None]
-    rows = Rows(numbers, np.array([3, 9, 4, 21, 0]))
-    assert (len(rows), rows.shape, rows.ndim, rows.dtype) == (5, (5, 1), 2, np.uint8)
-    batches = list(Examples(rows, NoScaling(), CPU).in_order(2))
-    assert [x.flatten().tolist() for x in batches] == [[3, 9], [4, 21], [0]]
-    assert batches[0].dtype == torch.float32
-
-
-def test_seeds_do_not_collide() -> None:
-    seeds = {derive_seed(a, b, c) for a in range(5) for b in range(-1, 5) for c in range(5)}
-    assert len(seeds) == 150
-    assert derive_seed(1, 2) == SEED_OF_1_2  # on every machine, in every version
-    assert all(0 <= seed < 2**63 for seed in seeds)
-
 
 # -- an oracle --------------------------------------------------------------------------------
 

@@ -57,16 +57,29 @@ CRASHES = {
 }
 
 
+def sparse(activation: Any, *penalties: dict[str, Any]) -> dict[str, Any]:
+    weighted = tuple({"weight": 0.1, **penalty} for penalty in penalties)
+    return {"network": {**DENSE, "code_activation": activation}, "penalties": weighted}
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "augmented": {"augmentations": ("affine",)},
+    "convolutional": {"network": CONVOLUTIONAL},
+    "dropout": {"dropout": 0.3, "penalties": ({"kind": "l1", "weight": 0.1},)},
+    "mean activation": sparse("sigmoid", {"kind": "kl_sparsity", "mean_over": "training_set"}),
+    "projections": sparse("tanh", {"kind": "contractive", "method": "projections"}),
+    "top_k": sparse({"kind": "top_k", "active": 1, "dead_after": 2}, {"kind": "revival"}),
+    "batch_top_k": sparse({"kind": "batch_top_k", "active": 2}, {"kind": "contractive"}),
+    "same class": {"target": "same_class"},
+}
+
+
 @pytest.mark.parametrize("moment", CRASHES)
-@pytest.mark.parametrize("case", ["dense", "convolutional", "dropout"])
+@pytest.mark.parametrize("case", CASES)
 def test_resume_is_exact(
     digits: Array, setup: Setup, tmp_path: Path, case: str, moment: str
 ) -> None:
-    setup = {
-        "dense": replace(setup, augmentations=("affine",), held_out=digits[-33:]),
-        "convolutional": replace(setup, network=CONVOLUTIONAL),
-        "dropout": replace(setup, dropout=0.3, penalties=({"kind": "l1", "weight": 0.1},)),
-    }[case]
+    setup = replace(setup, held_out=digits[-33:], **CASES[case])
     network, history = setup.run()
     again, rows = resumed(setup, tmp_path, CRASHES[moment])
     assert same_weights(network, again)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from isthmus.recipes.evaluation import Evaluation
 
 
+_BASELINES = ("PCA", "linear ridge", "corrupted sample")
+
+
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     data: Annotated[
@@ -57,7 +60,9 @@ def compare(
     for run, evaluation in zip(runs, evaluations, strict=True):
         table = evaluation.table()
         rows.append([str(run), *(str(table["model"][metric]) for metric in common)])
-        rows.append(["  PCA of its size", *(str(table["PCA"][metric]) for metric in common)])
+        baseline = next(method for method in _BASELINES if method in table)
+        cells = (str(table[baseline].get(metric, "–")) for metric in common)
+        rows.append([f"  its {baseline}", *cells])
     show_table(["", *(METRICS[metric].title for metric in common)], rows)
     for run, other in zip(runs[1:], evaluations[1:], strict=True):
         _compare_pair(runs[0], evaluations[0], run, other, common)

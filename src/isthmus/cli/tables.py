@@ -47,8 +47,13 @@ def show_scores(evaluation: Evaluation) -> None:
     from isthmus.metrics import METRICS
 
     table = evaluation.table()
-    header = ["", *(METRICS[metric].title for metric in table["model"])]
-    show_table(header, [[method, *map(str, row.values())] for method, row in table.items()])
+    metrics = evaluation.metrics
+    header = ["", *(METRICS[metric].title for metric in metrics)]
+    rows = [
+        [method, *(str(row.get(metric, "–")) for metric in metrics)]
+        for method, row in table.items()
+    ]
+    show_table(header, rows)
     facts = [f"{name}: {value:.4g}" for name, value in evaluation.facts.items()]
     cases = f"{evaluation.cases} {evaluation.part} samples, means with 95 % intervals"
     typer.echo("; ".join([cases, *facts]))

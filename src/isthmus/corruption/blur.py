@@ -40,14 +40,15 @@ class Blur(ImageCorruption):
         # Autocast, under which training may run, would round the images to bfloat16.
         with torch.autocast(images.device.type, enabled=False):
             down, across = (_matrices(kernels, size) for size in images.shape[2:])
-            blurred: Tensor = down @ images @ across.mT
+            blurred: Tensor = down @ images @ across
         return blurred
 
 
 def _matrices(kernels: Tensor, size: int) -> Tensor:
     """Convolution of `size` pixels with each kernel ``(N, K)``, as matrices ``(N, 1, size, size)``.
 
-    On images of the usual sizes they are faster than a convolution with a kernel for each image.
+    They are symmetric, so that rows and columns are blurred alike by a product from either side. On
+    images of the usual sizes they are faster than a convolution with a kernel for each image.
     """
     reach = kernels.shape[1] // 2
     copies = math.ceil(reach / size)  # of the image on either side of it, every other one mirrored

@@ -1,6 +1,6 @@
 """Measures of quality, each per sample, and their intervals."""
 
-from isthmus.metrics import reconstruction, restoration
+from isthmus.metrics import classification, reconstruction, restoration
 from isthmus.metrics._base import METRICS, Metric
 from isthmus.metrics.bootstrap import Estimate, bootstrap_mean
 from isthmus.metrics.codes import (
@@ -22,6 +22,7 @@ __all__ = [
     "active_units",
     "bootstrap_mean",
     "class_scatter",
+    "classification",
     "contraction",
     "dead_units",
     "kmeans_clusters",

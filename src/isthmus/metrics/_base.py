@@ -21,12 +21,15 @@ class Metric(ABC):
         Direction.
     unit_range
         Whether target and output must be pixels in [0, 1].
+    of
+        ``"samples"`` and what is made of them, or ``"labels"`` and those that are predicted.
     """
 
     kind: ClassVar[str]
     title: ClassVar[str]
     higher_is_better: ClassVar[bool] = False
     unit_range: ClassVar[bool] = False
+    of: ClassVar[str] = "samples"
 
     @classmethod
     def applies(cls, shape: tuple[int, ...]) -> bool:

@@ -93,7 +93,7 @@ def contraction(
 def _nearest(
     points: NDArray[np.float64], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """The distinct points, and for each point the indices and distances ``(N, count)`` of others."""
+    """The distinct points; of each point's nearest others the indices and distances ``(N, count)``."""
     from sklearn.neighbors import NearestNeighbors
 
     if points.shape[1] < 2 or not np.isfinite(points).all():
@@ -109,16 +109,14 @@ def _nearest(
 
 
 def _principal(points: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Principal directions of ``(n, K, D)`` as ``(n, size, D)``, 0 in place of those of no length."""
+    """Principal directions ``(n, size, D)`` of ``(n, K, D)``; one without extent is 0."""
     centred = points - points.mean(1, keepdims=True)
     _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
     real = lengths > _ROUNDING * lengths[:, :1]
     return np.asarray((directions * real[..., None])[:, :size])
 
 
-def _orthogonal(
-    vectors: NDArray[np.float64], tangent: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _orthogonal(vectors: NDArray[np.float64], tangent: NDArray[np.float64]) -> NDArray[np.float64]:
     """Unit vectors ``(n, k, D)``: what is left of the vectors without their tangent part."""
     for _ in range(2):  # the second time removes what rounding left
         vectors = vectors - vectors @ tangent.swapaxes(1, 2) @ tangent
@@ -131,7 +129,7 @@ def _ratio(
     units: NDArray[np.float64],
     step: float,
 ) -> NDArray[np.float64]:
-    """The formula for samples ``(n, ...)`` and directions ``(n, k, D)``; those of 0 do not count."""
+    """The formula for samples ``(n, ...)`` and directions ``(n, k, D)``, less those that are 0."""
     both = step * np.concatenate([units, -units], axis=1)
     moved = origin.reshape(len(origin), 1, -1) + both
     shaped = moved.reshape(-1, *origin.shape[1:]).astype(origin.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
@@ -132,6 +133,7 @@ class AutoencoderEstimator(
     verbose: bool = False
 
     uses_labels: ClassVar[bool] = False
+    restores: ClassVar[bool] = False  # whether it is made for corrupted samples
     _target: ClassVar[Target] = "sample"
 
     # -- settings ---------------------------------------------------------------------------
@@ -350,6 +352,15 @@ class AutoencoderEstimator(
         for network in self._networks().values():
             network.to(device)
         return in_batches(function, (batch.to(device) for batch in batches))
+
+    def untrained(self) -> Self:
+        """The same model with the weights that its training began with, as a baseline."""
+        check_is_fitted(self)
+        twin = copy.copy(self)
+        twin._build_networks(self.seed_)
+        for network in twin._networks().values():
+            network.eval()
+        return twin
 
     # -- what is given ----------------------------------------------------------------------
 

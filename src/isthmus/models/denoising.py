@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ class DenoisingAutoencoder(Autoencoder):
     """
 
     corruption: Annotated[Spec, CORRUPTIONS] = "masking"
+
+    restores: ClassVar[bool] = True
 
     def denoise(self, X: Any) -> NDArray[np.float32]:
         """g(f(x̃)): restored samples ``(N, ...)`` float32 in the units of the data."""

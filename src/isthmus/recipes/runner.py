@@ -17,10 +17,11 @@ from isthmus.core.errors import SettingError, StorageError
 from isthmus.core.files import write_text
 from isthmus.data import DataSet, Split, read, split
 from isthmus.models import load
-from isthmus.recipes.evaluation import Evaluation, evaluate, facts_of_fitting
+from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.inputs import READING, read_for
 from isthmus.recipes.library import read_text
 from isthmus.recipes.schema import DataSettings, Recipe, parse_recipe, resolve_source
+from isthmus.recipes.scoring import evaluate, facts_of_fitting
 from isthmus.training import (
     Checkpoints,
     MetricsFile,
@@ -90,12 +91,18 @@ def start_run(
     ]
     with _leaving_nothing_useless(folder, checkpoints):
         model.fit(
-            Rows(dataset.samples, parts.train),
-            validation=Rows(dataset.samples, parts.validation) if len(parts.validation) else None,
+            *_given(model, dataset, parts.train),
+            validation=_given(model, dataset, parts.validation) if len(parts.validation) else None,
             observer=Observers([*files, *observers]),
             checkpoints=checkpoints,
         )
         return _finish(folder, recipe, dataset, parts, model)
+
+
+def _given(model: Any, dataset: DataSet, part: NDArray[np.int64]) -> tuple[Rows, Any]:
+    """Samples of a part, and their labels where there are any and the model uses them."""
+    labels = dataset.labels if model.uses_labels else None
+    return Rows(dataset.samples, part), None if labels is None else labels[part]
 
 
 def _refuse_taken(folder: Path, resume: bool) -> None:
@@ -171,8 +178,8 @@ def evaluate_on(folder: Path, source: str) -> Evaluation:
     """
     recipe, model = read_recipe(folder), load(folder)
     dataset, parts = read_data(recipe.data)
-    other = read_for(model, source)
-    return evaluate(model, dataset.samples[parts.train], other.samples, other.groups, "other")
+    train = dataset.subset(_some(parts.train, dataset))
+    return evaluate(model, train, read_for(model, source), "other")
 
 
 def has_recipe(folder: Path) -> bool:
@@ -216,12 +223,11 @@ def _finish(folder: Path, recipe: Recipe, dataset: DataSet, parts: Split, model:
     part = "test"
     if not len(parts.test):
         parts, part = Split(parts.train, parts.validation, parts.train), "training"
-    groups = None if dataset.groups is None else np.asarray(dataset.groups)[parts.test]
     train, validation, test = (
-        dataset.samples[indices]
+        dataset.subset(indices)
         for indices in (_some(parts.train, dataset), parts.validation, parts.test)
     )
-    evaluation = evaluate(model, train, test, groups, part)
+    evaluation = evaluate(model, train, test, part)
     evaluation.facts.update(facts_of_fitting(model, train, validation))
     model.scores_ = evaluation.summary()["table"]["model"]
     model.data_ |= {

@@ -10,7 +10,14 @@ from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.reports.style import CLASS_COLOURS, METHOD_COLOURS, MUTED, new_figure, plain
+from isthmus.reports.style import (
+    CLASS_COLOURS,
+    METHOD_COLOURS,
+    MUTED,
+    OTHER_METHOD,
+    new_figure,
+    plain,
+)
 
 Array = NDArray[Any]
 POINTS = 1000  # codes in a scatter, as in lecture note 002
@@ -110,7 +117,7 @@ def error_bars(evaluation: Evaluation) -> Figure:
             place,
             estimate.mean,
             xerr=spread if estimate.has_interval else None,
-            color=METHOD_COLOURS[method],
+            color=METHOD_COLOURS.get(method, OTHER_METHOD),
             height=0.62,
             error_kw={"elinewidth": 1.2, "capsize": 3},
         )

@@ -16,16 +16,19 @@ from matplotlib.figure import Figure
 
 import isthmus
 from isthmus.core.files import atomic_file, write_text
+from isthmus.corruption import CORRUPTIONS
 from isthmus.metrics import METRICS
 from isthmus.networks import count_parameters
 from isthmus.objectives import LOSSES
 from isthmus.recipes.apply import as_brightness
-from isthmus.recipes.evaluation import scaled
+from isthmus.recipes.restoration import corrupt
 from isthmus.recipes.runner import Run
-from isthmus.reports import figures, pictures
+from isthmus.recipes.scoring import scaled
+from isthmus.reports import features, figures, pictures
 from isthmus.reports.style import look, to_png
 
 _CASES = 8  # columns of a panel
+_SUMS = 6  # samples shown as sums of features
 _HALF_PAGE = 6.0  # inches; wider pictures take the whole width
 _LOW = 3.0  # inches; two of these stand beside a higher one
 
@@ -117,17 +120,20 @@ def _draw(run: Run) -> list[tuple[str, str, Figure]]:
     )
     if restored.ndim == 2:
         return [scatter, _columns(run, restored), *_scores(run)]
+    if model.restores:
+        return [_restorations(run), *_scores(run)]
     target, output = as_brightness(model, test.samples), as_brightness(model, restored)
     cases, *extremes = _panels(run, target, output, codes)
-    return [cases, scatter, *_grid(model, codes), *_scores(run), *extremes]
+    learnt = _features(model, target, codes)
+    return [cases, scatter, *_grid(model, codes), *learnt, *_scores(run), *extremes]
 
 
 def _scores(run: Run) -> Iterator[tuple[str, str, Figure]]:
     """Errors beside the baselines, and the loss."""
     yield (
         "errors",
-        f"Error on the {run.evaluation.part} samples beside PCA of the same code size, the same"
-        " network untrained, and the mean sample; bars show 95 % intervals.",
+        f"Error on the {run.evaluation.part} samples beside the baselines; bars show 95 %"
+        " intervals.",
         figures.error_bars(run.evaluation),
     )
     history = run.model.history_
@@ -144,6 +150,39 @@ def _columns(run: Run, restored: Any) -> tuple[str, str, Figure]:
     caption = "Columns that the code keeps well and badly; the marks show predicting the mean."
     mean = scaled(run.model, run.dataset.samples[run.split.train]).mean(0)
     return "columns", caption, figures.feature_errors(names, target, output, mean)
+
+
+def _features(model: Any, target: Any, codes: Any) -> Iterator[tuple[str, str, Figure]]:
+    """What each unit adds, and samples as sums of it, where the decoder is one layer."""
+    network = model.network_
+    if network.single_layer is None:
+        return
+    yield (
+        "features",
+        "What each code unit adds to a reconstruction; grey is nothing.",
+        features.feature_mosaic(network, codes),
+    )
+    yield (
+        "sums",
+        "Samples as sums of the features that add most to them, each times its code unit.",
+        features.sums_of_features(network, target[:_SUMS], codes[:_SUMS]),
+    )
+
+
+def _restorations(run: Run) -> tuple[str, str, Figure]:
+    """Some samples, corrupted and restored."""
+    model, samples = run.model, run.test.samples
+    some = np.random.default_rng(0).permutation(len(samples))[:_CASES]
+    corruption = CORRUPTIONS.build(model.settings_["corruption"])
+    given = model.scaling_.undo(corrupt(corruption, scaled(model, samples))[some])
+    errors = run.evaluation.values["model"]["squared_error"]
+    rows = {"clean": samples[some], "corrupted": given, "restored": model.denoise(given)}
+    figure = features.restoration_panel(
+        {name: as_brightness(model, images) for name, images in rows.items()},
+        [f"{errors[case]:.3g}" for case in some],
+    )
+    caption = f"{run.evaluation.part.capitalize()} samples; the numbers are squared errors."
+    return "restorations", caption, figure
 
 
 def _grid(model: Any, codes: Any) -> Iterator[tuple[str, str, Figure]]:

@@ -26,7 +26,10 @@ METHOD_COLOURS = {
     "PCA": "#cc6677",
     "untrained network": MUTED,
     "mean sample": "#ddcc77",
+    "corrupted sample": "#882255",
+    "linear ridge": "#cc6677",
 }
+OTHER_METHOD = "#88ccee"
 _LONGEST = 32  # characters of a label
 
 _STYLE: Any = {
