@@ -39,7 +39,7 @@ def drawn(monkeypatch):
     return fix
 
 
-@pytest.mark.parametrize("kind", list(AUGMENTATIONS))
+@pytest.mark.parametrize("kind", [k for k in AUGMENTATIONS if not AUGMENTATIONS[k].resizes])
 @pytest.mark.parametrize("shape", [(4, 5, 9), (4, 3, 8, 8)], ids=str)
 def test_ranges_of_0_change_nothing(kind, shape, seeded):
     still = dict.fromkeys(AUGMENTATIONS.check(kind), 0) | {"kind": kind}

@@ -26,6 +26,10 @@ VARIANTS: list[dict[str, Any]] = [
     {"kind": "convolutional", "down": "pool", "up": "nearest", "channels": (6,)},
     {"kind": "convolutional", "up": "bilinear", "activation": "elu"},
     {"kind": "convolutional", "up": "bicubic", "channels": (4, 5, 6)},
+    {"kind": "unet", "skips": "none", "channels": (4, 6), "up": "bilinear", "activation": "elu"},
+    {"kind": "unet", "skips": "add", "channels": (8,), "convolutions": 1, "up": "nearest"},
+    {"kind": "unet", "residual": True, "channels": (6, 8), "shuffle": 2},
+    {"kind": "unet", "skips": "none", "channels": (), "shuffle": 3},
 ]
 
 
@@ -42,6 +46,20 @@ class Case:
 
     def samples(self, count: int = 4) -> torch.Tensor:
         return torch.rand(count, *self.shape, generator=torch.Generator().manual_seed(1))
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        if not isinstance(self.code_size, int):
+            return self.code_size
+        if self.spec["kind"] != "unet":
+            return (self.code_size,)
+        stride = self.spec.get("shuffle", 1) * 2 ** len(self.spec.get("channels", (32, 64)))
+        return (self.code_size, *(ceil(side / stride) for side in self.shape[-2:]))
+
+    @property
+    def decodes(self) -> bool:
+        """Whether the code is all that the decoder looks at."""
+        return self.spec["kind"] != "unet" or self.spec.get("skips") == "none"
 
     def __str__(self) -> str:
         settings = [f"{key}={value}" for key, value in self.spec.items() if key != "kind"]
@@ -62,9 +80,11 @@ _ALL = [Case(spec, shape) for spec in _SPECS for shape in SHAPES]
 CASES = [case for case in _ALL if _accepts(case)]
 REFUSED = [case for case in _ALL if case not in CASES]
 CASES += [
-    Case({"kind": "convolutional"}, (h, w), (2, ceil(h / 4), ceil(w / 4)))
+    Case(spec, (h, w), (2, ceil(h / 4), ceil(w / 4)))
+    for spec in [{"kind": "convolutional"}, {"kind": "unet", "skips": "none", "channels": (4, 6)}]
     for h, w in [(5, 9), (8, 8)]
 ]
+DECODING = [case for case in CASES if case.decodes]
 each = pytest.mark.parametrize("case", CASES, ids=str)
 
 
@@ -81,37 +101,77 @@ def test_refusal_names_the_shape(case):
 
 
 @each
-def test_shapes_dtype_and_forward_is_decode_of_encode(case):
-    network, x = case.build(), case.samples()
-    code = network.encode(x)
-    assert code.shape == (4, *network.code_shape)
-    assert network.sample_shape == case.shape
-    size = (case.code_size,) if isinstance(case.code_size, int) else case.code_size
-    assert network.code_shape == size
-    for output in (network.logits(code), network.decode(code), network(x)):
-        assert output.shape == x.shape
-        assert output.dtype == torch.float32
-    assert torch.equal(network(x), network.decode(code))
-    assert torch.equal(network.decode(code), network.activate(network.logits(code)))
-
-
-@each
-def test_trace_is_the_pass_of_forward(case):
+def test_shapes_dtype_and_forward_is_what_trace_gives(case):
     network, x = case.build(), case.samples()
     code, logits = network.trace(x)
-    assert torch.equal(code, network.encode(x))
-    assert torch.equal(network.activate(logits), network(x))
+    assert network.sample_shape == case.shape
+    assert network.code_shape == case.code_shape
+    assert code.shape == (4, *case.code_shape)
+    for output in (logits, network(x)):
+        assert output.shape == x.shape
+        assert output.dtype == torch.float32
+    assert torch.equal(network.encode(x), code)
+    assert torch.equal(network(x), network.activate(logits))
+
+
+@pytest.mark.parametrize("case", DECODING, ids=str)
+def test_forward_is_decode_of_encode(case):
+    network, x = case.build(), case.samples()
+    code, logits = network.trace(x)
+    assert torch.equal(network.logits(code), logits)
+    assert torch.equal(network.decode(code), network(x))
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.decodes], ids=str)
+def test_a_decoder_that_looks_at_more_than_the_code_says_so(case):
+    network = case.build()
+    code = network.encode(case.samples())
+    for decode in (network.logits, network.decode):
+        with pytest.raises(SettingError, match="skips = 'none'"):
+            decode(code)
 
 
 @each
-def test_code_activation_ends_the_encoder(case):
-    network, x, codes = case.build(), case.samples(), []
-    network.code_activation.register_forward_hook(lambda *call: codes.append(call[-1]))
-    code = network.encode(x)
-    assert torch.equal(codes[0], code)
-    if network.single_layer is not None:
-        layer = network.single_layer
-        torch.testing.assert_close(network.code_activation(layer(x.flatten(1))), code)
+def test_without_decoder_it_encodes_as_before_and_holds_less(case):
+    network, x = case.build(), case.samples()
+    encoder = network.without_decoder()
+    assert torch.equal(encoder.encode(x), network.encode(x))
+    assert 0 < count_parameters(encoder) < count_parameters(network)
+    names = {name for name, _ in network.named_parameters()} - {
+        name for name, _ in encoder.named_parameters()
+    }
+    network.encode(x).sum().backward()
+    assert all(network.get_parameter(name).grad is None for name in names)
+    used = [p for p in network.parameters() if p.grad is not None]
+    assert sum(p.numel() for p in used) == count_parameters(encoder)
+
+
+@each
+def test_the_code_activation_ends_the_encoder(case):
+    network, x = case.build(), case.samples()
+    seen = []
+    network.code_activation.register_forward_hook(lambda *given: seen.append(given[2]))
+    assert torch.equal(network.encode(x).flatten(), seen[0].flatten())
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if NETWORKS[case.spec["kind"]].any_size], ids=str
+)
+def test_images_of_any_size_come_back_in_theirs(case):
+    network, x = case.build(), case.samples()
+    for other in (x[..., 2:, 1:], torch.cat([x, x, x], dim=-1)):
+        assert network(other).shape == other.shape
+
+
+@each
+def test_single_layer_is_all_of_the_encoder(case):
+    network, x = case.build(), case.samples()
+    if (layer := network.single_layer) is not None:
+        code = network.code_activation(layer(x.flatten(1)))
+        torch.testing.assert_close(code, network.encode(x))
+    hidden = case.spec.get("hidden_sizes", None if case.spec["kind"] == "dense" else ())
+    dense = case.spec["kind"] in {"dense", "linear", "one_layer"}
+    assert (layer is not None) == (dense and hidden == ())
 
 
 @each
@@ -170,6 +230,10 @@ def test_output_activation_bounds_the_output(case, output_activation):
         with pytest.raises(SettingError, match="unknown key 'output_activation'"):
             case.build(output_activation=output_activation)
         return
+    if case.spec.get("residual") and output_activation != "none":
+        with pytest.raises(SettingError, match="output_activation = 'none'"):
+            case.build(output_activation=output_activation)
+        return
     network = case.build(output_activation=output_activation)
     assert IN_RANGE[output_activation](network(case.samples(16) * 100))
 
@@ -213,7 +277,7 @@ def test_some_steps_lower_the_loss_and_move_every_weight(case):
 def test_batch_gives_what_samples_give_one_by_one(case):
     network, x = case.build().eval(), case.samples(5)
     with torch.inference_mode():
-        for function, inputs in [(network.encode, x), (network.decode, network.encode(x))]:
+        for function, inputs in [(network.encode, x), (network, x)]:
             single = torch.cat([function(one) for one in inputs.split(1)])
             torch.testing.assert_close(function(inputs), single, rtol=1e-4, atol=1e-5)
 

@@ -1,5 +1,6 @@
-"""Prediction in batches."""
+"""Prediction in batches and in tiles."""
 
 from isthmus.inference.batched import in_batches
+from isthmus.inference.tiled import tiled
 
-__all__ = ["in_batches"]
+__all__ = ["in_batches", "tiled"]

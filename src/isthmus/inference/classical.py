@@ -16,6 +16,11 @@ from isthmus.core.settings import PositiveFloat, PositiveInt, Probability
 from isthmus.data.chunks import chunks
 
 Image = NDArray[np.float64]  # (C, H, W)
+_BLACK = 1e-3  # airlight is taken as at least this bright, so that no division is by 0
+_HAZIEST = 0.001  # share of pixels among which the airlight is sought
+_EDGE = 1e-3  # variance above which the guided filter keeps an edge
+_PENALTIES = np.logspace(-6, 1, 15)  # in units of the greatest eigenvalue
+_ROUNDING = 1e-12  # of the greatest eigenvalue, below which one is 0
 
 
 class Restorer(ABC):
@@ -251,7 +256,7 @@ class DarkChannel(Restorer):
 def _guided_filter(
     guide: NDArray[np.float64], values: NDArray[np.float64], radius: int, edge: float
 ) -> NDArray[np.float64]:
-    """a · guide + b ``(H, W)``, a and b the means of the ridge regressions of windows nearby.
+    """Values ``(H, W)`` as a · guide + b, a and b the means of the ridge regressions of windows nearby.
 
     In each window ``values ≈ a · guide + b`` is fitted with the penalty ``edge · a²`` (He 2010).
     """
@@ -350,7 +355,8 @@ class LinearRestorer:
                 f" have {size}."
             )
         flat = corrupted.reshape(len(corrupted), size).astype(np.float32)
-        return np.clip(flat @ self.weight + self.intercept, 0, 1).reshape(corrupted.shape)
+        restored = np.clip(flat @ self.weight + self.intercept, 0, 1)
+        return np.asarray(restored.reshape(corrupted.shape), np.float32)
 
 
 def _flat(samples: NDArray[Any]) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ class Accuracy(Metric):
 
     def __call__(self, target: NDArray[Any], output: NDArray[Any]) -> NDArray[np.float64]:
         """Hits ``(N,)`` for labels ``(N,)``."""
-        return np.equal(target, output).astype(np.float64)
+        return np.asarray(np.equal(target, output), np.float64)
 
 
 @METRICS.register("probe_accuracy")

@@ -93,7 +93,7 @@ def contraction(
 def _nearest(
     points: NDArray[np.float64], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """The distinct points; of each point's nearest others the indices and distances ``(N, count)``."""
+    """Distinct points; of each point's nearest others the indices and distances ``(N, count)``."""
     from sklearn.neighbors import NearestNeighbors
 
     if points.shape[1] < 2 or not np.isfinite(points).all():

@@ -39,7 +39,8 @@ class StructuralSimilarity(Metric):
     """Mean structural similarity of two images, by their local means, contrasts and structure.
 
     It is the mean over the pixels of
-    (2 μ_x μ_r + c₁)(2 σ_xr + c₂) / ((μ_x² + μ_r² + c₁)(σ_x² + σ_r² + c₂)). The local means μ, variances σ² and covariance σ_xr are weighted by a Gaussian window of 11 x 11
+    (2 μ_x μ_r + c₁)(2 σ_xr + c₂) / ((μ_x² + μ_r² + c₁)(σ_x² + σ_r² + c₂)).
+    The local means μ, variances σ² and covariance σ_xr are weighted by a Gaussian window of 11 x 11
     pixels, σ = 1.5; c₁ = 0.01², c₂ = 0.03². Pixels whose window leaves the image do not count.
     Colour images have the mean of their channels. Samples that are not images ``(H, W)`` or
     ``(C, H, W)`` of at least 11 x 11 pixels have none, see `applies`.

@@ -5,18 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import assert_all_finite, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
-from isthmus.core.errors import DataError
+from isthmus.core.errors import DataError, SettingError
 from isthmus.core.registry import Spec, check_settings
 from isthmus.core.settings import (
     Device,
@@ -31,6 +30,7 @@ from isthmus.data.augmentation import AUGMENTATIONS
 from isthmus.data.fingerprint import fingerprint
 from isthmus.data.scaling import SCALINGS, value_range
 from isthmus.inference import in_batches
+from isthmus.models._inputs import Array, InputsMixin, Samples
 from isthmus.models._saving import SavingMixin
 from isthmus.networks import Network, build_network
 from isthmus.objectives import LOSSES, PENALTIES
@@ -50,25 +50,10 @@ from isthmus.training import (
 
 BATCH = 1024  # samples at a time outside training
 
-Array = NDArray[Any]
-
-
-class Samples(NamedTuple):
-    """Samples ``(N, ...)`` and, where the model uses them, their classes ``(N,)`` from 0."""
-
-    values: Any
-    labels: NDArray[np.int64] | None
-
-    def rows(self, which: NDArray[np.int64]) -> Samples:
-        """Some of them, read when they are needed."""
-        labels = None if self.labels is None else self.labels[which]
-        if isinstance(self.values, Rows):
-            return Samples(Rows(self.values.base, self.values.rows[which]), labels)
-        return Samples(Rows(self.values, which), labels)
-
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class AutoencoderEstimator(
+    InputsMixin,
     SavingMixin,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]  # scikit-learn has no types
     TransformerMixin,  # type: ignore[misc]
@@ -132,7 +117,6 @@ class AutoencoderEstimator(
     random_state: NonNegativeInt | np.random.RandomState | None = None
     verbose: bool = False
 
-    uses_labels: ClassVar[bool] = False
     restores: ClassVar[bool] = False  # whether it is made for corrupted samples
     _target: ClassVar[Target] = "sample"
 
@@ -247,6 +231,12 @@ class AutoencoderEstimator(
             loss.check_targets(lowest, highest)
             if corruption is not None:
                 corruption.check_inputs(lowest, highest)
+        for spec in self.settings_["augmentations"]:
+            if AUGMENTATIONS[spec["kind"]].resizes and not network.any_size:
+                raise SettingError(
+                    f"The augmentation '{spec['kind']}' changes the size of images, but a"
+                    f" {network.kind} network takes only one size; use the network 'unet'."
+                )
         penalties = [PENALTIES.build(spec) for spec in self.settings_["penalties"]]
         return Equation(network, loss, penalties, corruption)
 
@@ -361,55 +351,6 @@ class AutoencoderEstimator(
         for network in twin._networks().values():
             network.eval()
         return twin
-
-    # -- what is given ----------------------------------------------------------------------
-
-    def _check_samples(self, X: Any, reset: bool = False) -> Any:
-        """Samples as an array of numbers; with `reset` their shape becomes the model's."""
-        if isinstance(X, Rows):
-            return Rows(self._check_samples(X.base, reset), X.rows)
-        kept = (np.float64, np.float32, np.uint8, np.uint16)
-        samples: Array = validate_data(self, X, reset=reset, dtype=kept, allow_nd=True)
-        if reset:
-            self.sample_shape_ = samples.shape[1:]
-            self.sample_dtype_ = samples.dtype.name
-        elif samples.shape[1:] != self.sample_shape_:
-            raise DataError(
-                f"A sample has shape {samples.shape[1:]}, but this model was fitted to samples of"
-                f" shape {self.sample_shape_}."
-            )
-        return samples
-
-    def _check_labels(self, y: Any, count: int, reset: bool = False) -> NDArray[np.int64] | None:
-        """Classes numbered from 0; ``None`` for a model that does not use them."""
-        if not self.uses_labels or (y is None and not self._needs_labels()):
-            return None
-        if y is None:
-            raise DataError(
-                f"{type(self).__name__} needs labels: fit(X, y) requires y to be passed, but the"
-                " target y is None; give the class of each sample (a recipe: data.labels)."
-            )
-        labels = column_or_1d(y, warn=True)
-        assert_all_finite(labels, input_name="y")
-        check_classification_targets(labels)
-        if len(labels) != count:
-            raise DataError(f"There are {len(labels)} labels for {count} samples; give one each.")
-        if reset:
-            self.classes_ = np.unique(labels)
-        unknown = np.setdiff1d(labels, self.classes_)
-        if len(unknown):
-            raise DataError(f"The class {unknown[0]!r} was not among those of the training.")
-        numbers: NDArray[np.int64] = np.searchsorted(self.classes_, labels)
-        return numbers
-
-    def _needs_labels(self) -> bool:
-        """Whether `fit` refuses samples without labels."""
-        return True
-
-    def _check_validation(self, given: Any) -> Samples:
-        X, y = given if isinstance(given, tuple) else (given, None)
-        samples = self._check_samples(X)
-        return Samples(samples, self._check_labels(y, len(samples)))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -17,7 +17,8 @@ from isthmus.core.settings import NonNegativeInt, PositiveFloat
 from isthmus.data.scaling import NoScaling
 from isthmus.inference import in_batches
 from isthmus.models._base import MODELS
-from isthmus.models._estimator import BATCH, Samples
+from isthmus.models._estimator import BATCH
+from isthmus.models._inputs import Samples
 from isthmus.models.autoencoder import Autoencoder
 from isthmus.networks import Network
 from isthmus.networks.classifier import Classifier

@@ -1,6 +1,6 @@
 """Encoders f and decoders g. One file and one registration add a network to `NETWORKS`."""
 
-from isthmus.networks import convolutional, dense, linear, one_layer
+from isthmus.networks import convolutional, dense, linear, one_layer, unet
 from isthmus.networks._base import NETWORKS, Network, build_network, count_parameters
 from isthmus.networks.code_activations import CODE_ACTIVATIONS
 
@@ -14,4 +14,5 @@ __all__ = [
     "dense",
     "linear",
     "one_layer",
+    "unet",
 ]

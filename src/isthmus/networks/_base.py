@@ -33,10 +33,13 @@ class Network(nn.Module, ABC):
         Shape of one code as `encode` returns it.
     decoder_modules : tuple of str
         Names of the modules that only g uses.
+    any_size : bool
+        Whether images of other sizes than `sample_shape` can be given.
     """
 
     kind: ClassVar[str]
     decoder_modules: ClassVar[tuple[str, ...]] = ("decoder",)
+    any_size: ClassVar[bool] = False
     code_shape: tuple[int, ...]
 
     def __init__(self, sample_shape: Sequence[int], output_activation: OutputActivation) -> None:

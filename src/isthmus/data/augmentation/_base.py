@@ -13,13 +13,23 @@ from isthmus.core.registry import Registry
 
 
 class Augmentation(ABC):
-    """A random change of a sample: unlike a corruption it changes input and target alike."""
+    """A random change of a sample: unlike a corruption it changes input and target alike.
+
+    Attributes
+    ----------
+    resizes
+        Whether images of another size come out, for networks that take any.
+    """
 
     kind: ClassVar[str]
+    resizes: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Changed copy of ``(N, ...)``, same shape and dtype; `generator` on x's device."""
+        """Changed copy of ``(N, ...)``; `generator` on x's device.
+
+        Type and, unless it `resizes`, shape stay.
+        """
 
 
 class ImageAugmentation(Augmentation):
@@ -34,7 +44,8 @@ class ImageAugmentation(Augmentation):
             If the samples are not images.
         """
         images = as_image_batch(x, f"augmentation '{self.kind}'")
-        return self.change(images, generator).reshape(x.shape)
+        changed = self.change(images, generator)
+        return changed.squeeze(1) if x.ndim == 3 else changed
 
     @abstractmethod
     def change(self, images: Tensor, generator: torch.Generator) -> Tensor:
