@@ -44,6 +44,8 @@ def test_the_verbs_are_these() -> None:
         "encode",
         "decode",
         "reconstruct",
+        "denoise",
+        "corrupt",
         "recipes ls",
         "recipes show",
         "recipes cp",

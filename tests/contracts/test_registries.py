@@ -13,6 +13,7 @@ from isthmus.core.registry import Registry
 from isthmus.corruption import CORRUPTIONS
 from isthmus.data.augmentation import AUGMENTATIONS
 from isthmus.data.scaling import SCALINGS
+from isthmus.inference.classical import RESTORERS
 from isthmus.metrics import METRICS
 from isthmus.models import MODELS
 from isthmus.networks import CODE_ACTIVATIONS, NETWORKS
@@ -30,6 +31,7 @@ REGISTRIES = [
     OPTIMIZERS,
     SCHEDULES,
     METRICS,
+    RESTORERS,
     MODELS,
 ]
 REQUIRED = {"penalty": {"weight": 0.1}}  # settings without a default, by role

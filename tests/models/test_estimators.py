@@ -23,7 +23,7 @@ import isthmus.models._estimator as estimator_module
 from isthmus import Autoencoder, LinearAutoencoder
 from isthmus.core.errors import DataError, IsthmusError, SettingError
 from isthmus.training import Checkpoints, Examples, Rows
-from support.models import LEARNING, Array, quick
+from support.models import LEARNING, Array, digit_labels, fit, quick, untrained
 
 # -- learning ---------------------------------------------------------------------------------
 
@@ -32,25 +32,33 @@ def errors(model: Any, samples: Array) -> Array:
     return np.square(model.reconstruct(samples) - samples).reshape(len(samples), -1).sum(1)
 
 
+# What kinds need beyond LEARNING; what is left of the error of the constant prediction.
+LONGER: dict[str, dict[str, Any]] = {
+    "sparse_autoencoder": {"epochs": 30},
+    "stacked_autoencoder": {"pretraining_epochs": 10},
+}
+ERROR_LEFT = {"class_encoder": 0.7}  # it tends to the means of the classes
+
+
 def test_training_beats_untrained_and_constant(kind: str, table: Array) -> None:
     train, test = table[:1400], table[1400:]
-    model = quick(kind, **LEARNING).fit(train)
-    untrained = quick(kind, epochs=0).fit(train)
-    assert untrained.history_ == []
-    for before, after in zip(
-        untrained.network_.parameters(), model.network_.parameters(), strict=True
-    ):
-        assert not torch.equal(before, after)
-    losses = [row["train/total"] for row in model.history_]
-    assert len(losses) == 10
+    model = fit(quick(kind, **{**LEARNING, **LONGER.get(kind, {})}), train)
+    before = fit(untrained(kind), train)
+    assert before.history_ == []
+    for old, new in zip(before.network_.parameters(), model.network_.parameters(), strict=True):
+        assert not torch.equal(old, new)
+    losses = [row["train/total"] for row in model.history_ if row.get("phase", 1) == 1]
+    assert len(losses) >= 10
     assert losses[-1] < 0.5 * losses[0]
     constant = np.square(train.mean(0) - test).sum(1).mean()
-    assert errors(model, test).mean() < 0.5 * constant
-    assert constant < errors(untrained, test).mean()
+    assert errors(model, test).mean() < ERROR_LEFT.get(kind, 0.5) * constant
+    assert constant < errors(before, test).mean()
+    # The weights that a training began with are those of a model that is not trained.
+    np.testing.assert_array_equal(model.untrained().transform(test), before.transform(test))
 
 
 def test_scores_are_negative_errors(kind: str, table: Array) -> None:
-    model = quick(kind, scaling="none").fit(table)
+    model = fit(quick(kind, scaling="none"), table)
     np.testing.assert_allclose(model.score_samples(table), -errors(model, table), rtol=1e-4)
     assert model.score(table) == pytest.approx(-errors(model, table).mean(), rel=1e-4)
 
@@ -75,22 +83,6 @@ def test_linear_autoencoder_matches_pca(table: Array) -> None:
     codes = model.transform(table)
     residual = np.linalg.lstsq(scores, codes)[1].sum() / np.square(codes - codes.mean(0)).sum()
     assert residual < 1e-3
-
-
-def test_noise_on_the_input_leaves_the_target_clean(digits: Array) -> None:
-    model = Autoencoder(
-        corruption={"kind": "gaussian", "sigma": 0.4},
-        network={"kind": "dense", "output_activation": "sigmoid"},
-        loss="binary_cross_entropy",
-        epochs=40,
-        learning_rate=3e-3,
-        random_state=0,
-    ).fit(digits[:1400])
-    clean = digits[1400:]
-    noise = np.random.default_rng(0).normal(0, 0.4, clean.shape)
-    noisy = np.clip(clean + noise, 0, 1).astype(np.float32)
-    restored = np.square(model.reconstruct(noisy) - clean).mean()
-    assert restored < 0.5 * np.square(noisy - clean).mean()
 
 
 # -- shapes and types -------------------------------------------------------------------------
@@ -121,7 +113,7 @@ def test_image_shapes_are_kept(digits: Array, network: Any, code_size: Any, shap
 
 def test_scaling_is_undone(kind: str, table: Array) -> None:
     shifted = 100 + 7 * table
-    model = quick(kind, scaling="unit", **LEARNING).fit(shifted)
+    model = fit(quick(kind, scaling="unit", **LEARNING), shifted)
     restored = model.inverse_transform(model.transform(shifted))
     np.testing.assert_array_equal(restored, model.reconstruct(shifted))
     assert errors(model, shifted).mean() < np.square(shifted - shifted.mean(0)).sum(1).mean()
@@ -129,8 +121,8 @@ def test_scaling_is_undone(kind: str, table: Array) -> None:
 
 def test_bytes_give_the_codes_of_their_fractions(kind: str, table: Array) -> None:
     raw = (table * 255).astype(np.uint8)
-    of_bytes = quick(kind, scaling="auto").fit(raw)
-    of_fractions = quick(kind, scaling="auto").fit(raw / 255)
+    of_bytes = fit(quick(kind, scaling="auto"), raw)
+    of_fractions = fit(quick(kind, scaling="auto"), raw / 255)
     np.testing.assert_array_equal(of_bytes.transform(raw), of_fractions.transform(raw / 255))
     assert of_bytes.reconstruct(raw).max() > 2  # in the units of the data
 
@@ -138,14 +130,14 @@ def test_bytes_give_the_codes_of_their_fractions(kind: str, table: Array) -> Non
 def test_results_do_not_depend_on_batches(digits: Array, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Autoencoder(network="convolutional", epochs=1, random_state=0).fit(digits)
     whole = model.transform(digits)
-    monkeypatch.setattr(estimator_module, "_BATCH", 100)
+    monkeypatch.setattr(estimator_module, "BATCH", 100)
     np.testing.assert_allclose(model.transform(digits), whole, atol=1e-5)
     np.testing.assert_allclose(model.transform(digits[7:8]), whole[7:8], atol=1e-5)
 
 
 @pytest.mark.parametrize("order", ["reversed", "big-endian", "fortran", "read-only"])
 def test_any_memory_layout(kind: str, table: Array, order: str) -> None:
-    model = quick(kind, epochs=1).fit(table)
+    model = fit(quick(kind, epochs=1), table[:200])
     samples = table[:50]
     changed = {
         "reversed": samples[::-1].copy()[::-1],
@@ -165,7 +157,7 @@ def test_any_memory_layout(kind: str, table: Array, order: str) -> None:
 
 def test_frames(kind: str, table: Array) -> None:
     frame = pd.DataFrame(table, columns=[f"pixel{i}" for i in range(64)])
-    model = quick(kind, code_size=3).fit(frame)
+    model = fit(quick(kind, code_size=3), frame)
     assert list(model.feature_names_in_) == list(frame.columns)
     names = [f"{type(model).__name__.lower()}{i}" for i in range(3)]
     assert list(model.get_feature_names_out()) == names
@@ -180,25 +172,25 @@ def test_frames(kind: str, table: Array) -> None:
 
 
 def test_pipeline_and_grid_search(kind: str, table: Array) -> None:
-    labels = np.arange(len(table)) % 2  # any; what is tested is that the parts fit together
+    labels = digit_labels()
     pipeline = make_pipeline(quick(kind, epochs=1), LogisticRegression(max_iter=1000))
     name = pipeline.steps[0][0]
     grid = {f"{name}__code_size": np.array([2, 4]), f"{name}__learning_rate": np.array([1e-3])}
     search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(table[:200], labels[:200])
     assert search.best_params_[f"{name}__code_size"] in (2, 4)
     alone = GridSearchCV(quick(kind, **LEARNING), {"code_size": [1, 16]}, cv=2, error_score="raise")
-    assert alone.fit(table).best_params_ == {"code_size": 16}
+    assert alone.fit(table, labels).best_params_ == {"code_size": 16}
 
 
 def test_clone_and_pickle(kind: str, table: Array) -> None:
-    model = quick(kind).fit(table)
+    model = fit(quick(kind), table)
     twin = clone(model)
     assert twin.get_params() == model.get_params()
     with pytest.raises(NotFittedError):
         twin.transform(table)
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.transform(table), model.transform(table))
-    np.testing.assert_array_equal(again.fit(table).transform(table), model.transform(table))
+    np.testing.assert_array_equal(fit(again, table).transform(table), model.transform(table))
 
 
 # -- randomness -------------------------------------------------------------------------------
@@ -206,7 +198,8 @@ def test_clone_and_pickle(kind: str, table: Array) -> None:
 
 def test_seeds(kind: str, table: Array) -> None:
     def codes(state: Any) -> Array:
-        return np.asarray(quick(kind, random_state=state, epochs=1).fit_transform(table[:300]))
+        model = fit(quick(kind, random_state=state, epochs=1), table[:300])
+        return np.asarray(model.transform(table[:300]))
 
     np.testing.assert_array_equal(codes(3), codes(3))
     assert not np.array_equal(codes(3), codes(4))
@@ -223,7 +216,7 @@ def test_global_random_states_are_left_alone(kind: str, table: Array) -> None:
     torch.manual_seed(1)
     before = torch.get_rng_state()
     numpy_before = np.random.get_state()[1].copy()  # noqa: NPY002
-    quick(kind).fit(table[:200])
+    fit(quick(kind), table[:200])
     assert torch.equal(before, torch.get_rng_state())
     np.testing.assert_array_equal(numpy_before, np.random.get_state()[1])  # noqa: NPY002
 
@@ -232,7 +225,7 @@ def test_global_random_states_are_left_alone(kind: str, table: Array) -> None:
 
 
 def test_foreign_samples_and_codes(digits: Array, kind: str) -> None:
-    model = quick(kind, code_size=4).fit(digits)
+    model = fit(quick(kind, code_size=4), digits)
     for use in (model.transform, model.reconstruct, model.score_samples):
         with pytest.raises(DataError, match=r"shape \(8, 4\), but .* shape \(8, 8\)\.$"):
             use(digits[:, :, :4])
@@ -320,8 +313,9 @@ def test_a_failed_refit_leaves_no_half_new_model(table: Array, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("patience", [None, 2])
+@pytest.mark.parametrize("kind", ["autoencoder", "class_encoder"])
 def test_memory_mapped_samples_stay_on_the_disk(
-    digits: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: int | None
+    digits: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, patience: int | None
 ) -> None:
     np.save(tmp_path / "digits.npy", digits)
     mapped = np.load(tmp_path / "digits.npy", mmap_mode="r")
@@ -335,11 +329,10 @@ def test_memory_mapped_samples_stay_on_the_disk(
         sizes.append(len(batch))
         return batch
 
-    settings: dict[str, Any] = {"epochs": 2, "random_state": 0, "patience": patience}
-    in_memory = Autoencoder(**settings).fit(digits)
+    in_memory = fit(quick(kind, patience=patience), digits)
     monkeypatch.setattr(Examples, "_load", watched)
-    monkeypatch.setattr(estimator_module, "_BATCH", 100)
-    model = Autoencoder(**settings).fit(mapped)
+    monkeypatch.setattr(estimator_module, "BATCH", 100)
+    model = fit(quick(kind, patience=patience), mapped)
     assert kept
     assert all(examples._tensor is None for examples in kept)
     assert max(sizes) <= 128
@@ -359,7 +352,8 @@ def test_fit_goes_on_from_a_checkpoint(table: Array, tmp_path: Path) -> None:
 
 def test_rows_of_an_array_are_as_good_as_their_copy(kind: str, table: Array) -> None:
     rows, others = np.arange(0, 300, 2), np.arange(1, 100, 2)
-    view = quick(kind).fit(Rows(table, rows), validation=Rows(table, others))
-    copy = quick(kind).fit(table[rows], validation=table[others])
+    labels = digit_labels()[others]
+    view = fit(quick(kind), Rows(table, rows), rows, validation=(Rows(table, others), labels))
+    copy = fit(quick(kind), table[rows], rows, validation=(table[others], labels))
     np.testing.assert_array_equal(view.transform(table), copy.transform(table))
     assert view.data_ == copy.data_

@@ -26,11 +26,13 @@ from isthmus.core.files import sha256
 from isthmus.models import MODELS, _files
 from isthmus.networks import NETWORKS
 from isthmus.training import tensors as tensors_module
+from support.models import fit, quick
 
 Array = NDArray[Any]
 CASES: dict[str, dict[str, Any]] = {
     **{kind: {"kind": kind} for kind in MODELS},
     **{f"network {kind}": {"kind": "autoencoder", "network": kind} for kind in NETWORKS},
+    "network unet": {"kind": "autoencoder", "network": {"kind": "unet", "skips": "none"}},
     "map as code": {
         "kind": "autoencoder",
         "network": {"kind": "convolutional", "channels": [4, 6], "down": "pool", "up": "bicubic"},
@@ -42,8 +44,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def fitted(samples: Array, kind: str = "autoencoder", **settings: Any) -> Any:
-    settings = {"code_size": 4, "epochs": 1, "random_state": 0, **settings}
-    return MODELS[kind](**settings).fit(samples)
+    return fit(quick(kind, **{"code_size": 4, "epochs": 1, **settings}), samples)
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_bits_come_back(case: str, digits: Array, tmp_path: Path) -> None:
     ):
         assert getattr(loaded, name) == getattr(model, name), name
     # The same call to fit makes the same model again, and a copy of the copy is the copy.
-    loaded.fit(samples)
+    fit(loaded, samples)
     np.testing.assert_array_equal(loaded.transform(samples), codes)
     loaded.save(tmp_path / "again")
     assert sha256(tmp_path / "again" / "model.safetensors") == sha256(

@@ -117,25 +117,27 @@ class NonLocalMeans(_Denoiser):
         """Denoised image."""
         from skimage.restoration import denoise_nl_means
 
-        return np.asarray(
-            denoise_nl_means(
-                image,
-                self.patch,
-                self.distance,
-                0.8 * sigma,
-                sigma=sigma,
-                channel_axis=0,
-                preserve_range=True,
-            )
+        # With one channel on an axis of its own scikit-image 0.26 transposes the result.
+        single = len(image) == 1
+        restored = denoise_nl_means(
+            image[0] if single else image,
+            self.patch,
+            self.distance,
+            0.8 * sigma,
+            sigma=sigma,
+            channel_axis=None if single else 0,
+            preserve_range=True,
         )
+        return np.asarray(restored).reshape(image.shape)
 
 
 @RESTORERS.register("wavelet")
 class Wavelet(_Denoiser):
     """Wavelet coefficients shrunk towards 0 by σ² / σ_x, σ_x² their variance without the noise.
 
-    Source: Chang, Yu and Vetterli 2000 (BayesShrink), as scikit-image computes it with the
-    Daubechies wavelet of two vanishing moments. Channels are treated one by one.
+    The wavelet is the symlet of 4 vanishing moments, on all levels that the image admits: the usual
+    three fewer leave coarse noise. Channels are treated one by one.
+    Source: Chang, Yu and Vetterli 2000 (BayesShrink), as scikit-image computes it.
 
     Parameters
     ----------
@@ -145,12 +147,14 @@ class Wavelet(_Denoiser):
 
     def denoise(self, image: Image, sigma: float) -> Image:
         """Denoised image."""
+        import pywt
         from skimage.restoration import denoise_wavelet
 
+        levels = max(1, pywt.dwtn_max_level(image.shape[1:], "sym4"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # small images: all is near the border
             return np.asarray(
-                denoise_wavelet(image, sigma, "db2", channel_axis=0, rescale_sigma=False)
+                denoise_wavelet(image, sigma, "sym4", wavelet_levels=levels, channel_axis=0)
             )
 
 
@@ -256,7 +260,7 @@ class DarkChannel(Restorer):
 def _guided_filter(
     guide: NDArray[np.float64], values: NDArray[np.float64], radius: int, edge: float
 ) -> NDArray[np.float64]:
-    """Values ``(H, W)`` as a · guide + b, a and b the means of the ridge regressions of windows nearby.
+    """Values ``(H, W)`` as a · guide + b, each the mean of the ridge fits of windows nearby.
 
     In each window ``values ≈ a · guide + b`` is fitted with the penalty ``edge · a²`` (He 2010).
     """
@@ -306,20 +310,8 @@ class LinearRestorer:
                 "A linear restorer needs at least 2 pairs of one shape, but the corrupted samples"
                 f" are {corrupted.shape} and the clean ones {clean.shape}."
             )
-        count, size = len(clean), math.prod(clean.shape[1:])
-        gram, cross, energy = np.zeros((size, size)), np.zeros((size, size)), 0.0  # XᵀX, XᵀY, ‖Y‖²
-        mean_x, mean_y = np.zeros(size), np.zeros(size)
-        for start, part in chunks(corrupted):
-            x, y = _flat(part), _flat(clean[start : start + len(part)])
-            gram += x.T @ x
-            cross += x.T @ y
-            energy += float(np.square(y).sum())
-            mean_x += x.sum(0) / count
-            mean_y += y.sum(0) / count
-        gram -= count * np.outer(mean_x, mean_x)
-        cross -= count * np.outer(mean_x, mean_y)
-        energy -= count * float(mean_y @ mean_y)
-
+        count = len(clean)
+        gram, cross, energy, mean_x, mean_y = _moments(corrupted, clean)
         eigenvalues, basis = np.linalg.eigh(gram)
         greatest = max(float(eigenvalues[-1]), float(np.finfo(float).tiny))
         eigenvalues[eigenvalues < _ROUNDING * greatest] = 0
@@ -357,6 +349,25 @@ class LinearRestorer:
         flat = corrupted.reshape(len(corrupted), size).astype(np.float32)
         restored = np.clip(flat @ self.weight + self.intercept, 0, 1)
         return np.asarray(restored.reshape(corrupted.shape), np.float32)
+
+
+def _moments(
+    corrupted: NDArray[Any], clean: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], float, NDArray[Any], NDArray[Any]]:
+    """XᵀX, XᵀY and ‖Y‖² of the centred samples, and the means, all in float64."""
+    count, size = len(clean), math.prod(clean.shape[1:])
+    gram, cross, energy = np.zeros((size, size)), np.zeros((size, size)), 0.0
+    mean_x, mean_y = np.zeros(size), np.zeros(size)
+    for start, part in chunks(corrupted):
+        x, y = _flat(part), _flat(clean[start : start + len(part)])
+        gram += x.T @ x
+        cross += x.T @ y
+        energy += float(np.square(y).sum())
+        mean_x += x.sum(0) / count
+        mean_y += y.sum(0) / count
+    gram -= count * np.outer(mean_x, mean_x)
+    cross -= count * np.outer(mean_x, mean_y)
+    return gram, cross, energy - count * float(mean_y @ mean_y), mean_x, mean_y
 
 
 def _flat(samples: NDArray[Any]) -> NDArray[np.float64]:

@@ -163,7 +163,8 @@ class AutoencoderEstimator(
         checkpoints
             Where to keep, and from where to resume, the state of the training.
         """
-        self.__dict__.pop("history_", None)  # so that a fit that fails leaves no half-new model
+        for old in ("history_", "classes_"):  # so that a fit that fails leaves no half-new model
+            self.__dict__.pop(old, None)
         own = check_settings(type(self), self.get_params(deep=False), type(self).__name__)
         samples = Samples(self._check_samples(X, reset=True), None)
         samples = samples._replace(labels=self._check_labels(y, len(samples.values), reset=True))

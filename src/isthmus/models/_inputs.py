@@ -78,7 +78,8 @@ class InputsMixin:
             self.classes_ = np.unique(labels)
         unknown = np.setdiff1d(labels, self.classes_)
         if len(unknown):
-            raise DataError(f"The class {unknown[0]!r} was not among those of the training.")
+            strange = unknown.tolist()[0]
+            raise DataError(f"The class {strange!r} was not among those of the training.")
         numbers: NDArray[np.int64] = np.searchsorted(self.classes_, labels)
         return numbers
 
@@ -89,4 +90,5 @@ class InputsMixin:
     def _check_validation(self, given: Any) -> Samples:
         X, y = given if isinstance(given, tuple) else (given, None)
         samples = self._check_samples(X)
-        return Samples(samples, self._check_labels(y, len(samples)))
+        known = hasattr(self, "classes_")  # where the training has no labels they are of no use
+        return Samples(samples, self._check_labels(y, len(samples)) if known else None)

@@ -27,6 +27,7 @@ class SavingMixin:
     """`save`, and `from_saved` that `isthmus.load` calls."""
 
     kind: ClassVar[str]
+    uses_labels: ClassVar[bool]
     parameters_: dict[str, Any]
     seed_: int
     sample_shape_: tuple[int, ...]
@@ -45,6 +46,7 @@ class SavingMixin:
     if TYPE_CHECKING:  # what the estimator that is mixed in has
 
         def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+        def _needs_labels(self) -> bool: ...
         def _take_settings(self, own: dict[str, Any]) -> None: ...
         def _build_networks(self, seed: int | None) -> None: ...
 
@@ -114,6 +116,11 @@ class SavingMixin:
             model.feature_names_in_ = names
         if document.classes is not None:
             model.classes_ = np.array(document.classes)
+        elif model.uses_labels and model._needs_labels():
+            raise ModelFileError(
+                f"{saved.folder} describes a model of classes without naming them; copy the model"
+                " again."
+            )
         try:
             model._build_networks(seed=None)
         except _ABSURD_SIZES:

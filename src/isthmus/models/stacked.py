@@ -86,6 +86,15 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]
     def _needs_labels(self) -> bool:
         return False
 
+    def _check_validation(self, given: Any) -> Samples:
+        samples = super()._check_validation(given)
+        if samples.labels is None and self._has_softmax():
+            raise DataError(
+                "The softmax layer is trained with labels, but the validation samples have none;"
+                " give validation = (X, y)."
+            )
+        return samples
+
     # -- training ---------------------------------------------------------------------------
 
     def _train(
@@ -102,18 +111,19 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]
         self.__dict__.pop("classifier_", None)
         if training.labels is not None and self.classifier is not None:
             self._train_classifier(phases, training, held_out)
+        self.network_.eval()  # also where no phase has an epoch
         return phases.history
 
     def _train_layers(self, phases: Phases, training: Samples, held_out: Samples | None) -> None:
         """Step 1: each stage on what the one before makes of the clean samples."""
-        examples, aside = self._both(training, held_out)
         plan = self._phase_plan("pretraining_epochs")
+        if not plan.epochs:
+            return
+        examples, aside = self._both(training, held_out)
         stages = self.network_.stages()
         for number, stage in enumerate(stages, 1):
-            if plan.epochs:
-                phases.train(
-                    self._equation(stage, self._loss_of(stage), examples), examples, plan, aside
-                )
+            equation = self._equation(stage, self._loss_of(stage), examples)
+            phases.train(equation, examples, plan, aside)
             if number < len(stages):
                 examples = self._codes(stage, examples)
                 aside = None if aside is None else self._codes(stage, aside)
@@ -156,7 +166,8 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]
         """The plan of a phase; a time limit is shared among the phases by their epochs."""
         minutes, layers = self.settings_["minutes"], len(self.network_.stages())
         if minutes is not None:
-            passes = {"pretraining_epochs": layers, "epochs": 1, "classifier_epochs": 1}
+            last = int(self._has_softmax())
+            passes = {"pretraining_epochs": layers, "epochs": 1, "classifier_epochs": last}
             total = sum(count * self.settings_[name] for name, count in passes.items())
             minutes *= self.settings_[epochs] / max(total, 1)
         return self._plan(epochs=self.settings_[epochs], minutes=minutes or None)
@@ -175,12 +186,16 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]
 
     # -- networks and files -----------------------------------------------------------------
 
+    def _has_softmax(self) -> bool:
+        """Whether a softmax layer belongs to the model."""
+        return self.classifier == "softmax" and hasattr(self, "classes_")
+
     def _new_classifier(self, seed: int | None) -> Classifier:
         return Classifier(self.network_, len(self.classes_), seed)
 
     def _build_networks(self, seed: int | None) -> None:
         super()._build_networks(seed)
-        if seed is None and hasattr(self, "classes_"):  # of a saved model
+        if seed is None and self._has_softmax():  # of a saved model
             self.classifier_network_ = self._new_classifier(None)
 
     def _networks(self) -> dict[str, Network]:
@@ -195,8 +210,10 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]
         SettingError
             If there is a classifier of scikit-learn, which could only be pickled.
         """
-        if hasattr(self, "classifier_"):
-            name = type(self.classifier_).__name__
+        check_is_fitted(self)
+        classifier = self.parameters_["classifier"]
+        if isinstance(classifier, BaseEstimator):
+            name = type(classifier).__name__
             raise SettingError(
                 f"A {name} of scikit-learn is not saved, since nothing is ever pickled; use"
                 " classifier = 'softmax', or classifier = None and fit one to the codes anew."
@@ -232,8 +249,8 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]
         return self._apply(self.classifier_network_, examples.in_order(BATCH))
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Share of samples whose class is found; without labels, minus the squared error."""
-        if y is None:
+        """Share of samples whose class is found; minus the error without labels or classifier."""
+        if y is None or self.classifier is None:
             return super(ClassifierMixin, self).score(X)
         return float(np.mean(self.predict(X) == np.asarray(y)))
 

@@ -16,6 +16,7 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
       N(0, 2 / fan_in) (He et al. 2015); every other one from N(0, 2 / (fan_in + fan_out))
       (Glorot and Bengio 2010). The fan-in of a transposed convolution is the number of inputs
       that reach one output, channels * kernel area / stride².
+    - A layer that says `starts_at_zero`, at the end of a residual network, is 0.
     - Biases are 0.
     - Other layers (normalisation) keep their own deterministic rule.
     """
@@ -30,6 +31,8 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
             fan_in, fan_out = _fans(module)
             rectified = getattr(following.get(id(module)), "rectifies", False)
             variance = 2 / fan_in if rectified else 2 / (fan_in + fan_out)
+            if getattr(module, "starts_at_zero", False):
+                variance = 0.0
             nn.init.normal_(module.weight, std=math.sqrt(variance), generator=generator)
         elif callable(reset := getattr(module, "reset_parameters", None)):
             reset()

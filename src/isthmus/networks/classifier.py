@@ -70,6 +70,10 @@ class Classified(Network):
         """g(h) before its activation."""
         return self.network.logits(code)
 
+    def trace(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """f(x), and g's output before its activation."""
+        return self.network.trace(x)
+
     def classify(self, code: Tensor) -> Tensor:
         """Scores of the classes before the softmax, ``(N, classes)``."""
         scores: Tensor = self.head(code)

@@ -113,7 +113,7 @@ class UNet(Network):
         self.encoder = nn.ModuleList(level(*pair) for pair in pairwise([pixels, *widths]))
         self.ups = nn.ModuleList(_double(below, own, up) for own, below in pairwise(widths))
         self.decoder = nn.ModuleList(level(joined * own, own) for own in channels)
-        self.last = nn.Conv2d(widths[0], pixels, 1)
+        self.last = (_StartsAtZero if residual else nn.Conv2d)(widths[0], pixels, 1)
 
     def _code_shape(self, code_size: int | Sequence[int]) -> tuple[int, ...]:
         height, width = (math.ceil(side / self._stride) for side in self.sample_shape[-2:])
@@ -133,7 +133,7 @@ class UNet(Network):
         return cast(CodeActivation, cast(nn.Sequential, self.encoder[-1])[-1])
 
     def encode(self, x: Tensor) -> Tensor:
-        """The deepest maps: ``(N, *code_shape)``, for images of another size ``(N, maps, h, w)``."""
+        """The deepest maps, ``(N, *code_shape)``; of another height and width if the images are."""
         return self._down(x)[-1]
 
     def logits(self, code: Tensor) -> Tensor:
@@ -185,6 +185,12 @@ class UNet(Network):
 
     def _like_samples(self, images: Tensor) -> Tensor:
         return images.squeeze(1) if len(self.sample_shape) == 2 else images
+
+
+class _StartsAtZero(nn.Conv2d):
+    """A convolution whose initial weights are 0, so that a residual network begins with r = x."""
+
+    starts_at_zero = True
 
 
 def _level(inputs: int, outputs: int, convolutions: int, act: Activation) -> Iterator[nn.Module]:

@@ -19,7 +19,7 @@ from isthmus.models import load
 from isthmus.recipes.inputs import column_names, read_for
 
 _TABLES = (".csv", ".parquet")
-_FILES = (*IMAGE_SUFFIXES, *TABLE_SUFFIXES, *ARRAY_SUFFIXES)  # never the name of a folder
+FILES = (*IMAGE_SUFFIXES, *TABLE_SUFFIXES, *ARRAY_SUFFIXES)  # never the end of a folder's name
 _NAME = "name"  # column of file names beside codes
 
 
@@ -33,7 +33,7 @@ def encode_file(model_folder: Path, source: str, out: Path) -> tuple[int, int]:
     SettingError
         If `out` cannot hold codes, or is `source` itself.
     """
-    _refuse_target(out, Path(source))
+    refuse_target(out, Path(source))
     if out.suffix.lower() not in (".npy", *_TABLES):
         raise SettingError(f"Codes are written to .npy, .csv or .parquet, not to '{out}'.")
     model = load(model_folder)
@@ -58,7 +58,7 @@ def decode_file(model_folder: Path, codes: Path, out: Path) -> int:
     SettingError
         If `out` cannot hold such samples, or is `codes` itself.
     """
-    _refuse_target(out, codes)
+    refuse_target(out, codes)
     model = load(model_folder)
     _check_form(model, out)
     named = codes.is_file() and column_names(codes)[:1] == [_NAME]
@@ -78,7 +78,7 @@ def reconstruct_file(model_folder: Path, source: str, out: Path) -> int:
     SettingError
         If `out` cannot hold such samples, or is `source` itself.
     """
-    _refuse_target(out, Path(source))
+    refuse_target(out, Path(source))
     model = load(model_folder)
     _check_form(model, out)
     dataset = read_for(model, source)
@@ -87,7 +87,7 @@ def reconstruct_file(model_folder: Path, source: str, out: Path) -> int:
     return len(dataset)
 
 
-def _refuse_target(out: Path, source: Path) -> None:
+def refuse_target(out: Path, source: Path) -> None:
     """Refuse to write over the data that are read, or among other files."""
     if out.exists() and source.exists() and out.samefile(source):
         raise SettingError(f"{out} is what is read; give another place to write to.")
@@ -101,7 +101,7 @@ def _check_form(model: Any, out: Path) -> None:
     if len(model.sample_shape_) == 1:
         if suffix not in (".npy", *_TABLES):
             raise SettingError(f"Tables are written to .npy, .csv or .parquet, not to '{out}'.")
-    elif suffix in _FILES and suffix != ".npy":
+    elif suffix in FILES and suffix != ".npy":
         raise SettingError(f"Images are written to a folder or to .npy, not to '{out}'.")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from isthmus.corruption import CORRUPTIONS
+from isthmus.data.image_files import decode, read_header
+from isthmus.data.images import list_images
+from isthmus.data.pixels import convert
 from isthmus.inference.classical import RESTORERS, LinearRestorer
+from isthmus.recipes.restore import restore_image
 from isthmus.training.examples import derive_seed
 
 Array = NDArray[Any]
@@ -36,6 +42,33 @@ def corrupt(corruption: Any, samples: Array, *, seed: int = _SEED) -> NDArray[np
         generator = torch.Generator().manual_seed(derive_seed(seed, start))
         parts.append(corruption(x, generator).numpy())
     return np.concatenate(parts)
+
+
+def restored_files(model: Any, source: str) -> Iterator[tuple[Array, dict[str, Array]]]:
+    """Each image of a file or folder, in [0, 1], as a set of one; and its restorations by method.
+
+    Each is read in grey or in colour as the model's own images were, in its own size, and corrupted
+    by a draw of its own that is the same each time.
+    """
+    spec = model.settings_["corruption"]
+    corruption = CORRUPTIONS.build(spec)
+    untrained = model.untrained()
+    colour = len(model.sample_shape_) == 3
+    for number, path in enumerate(list_images(Path(source))):
+        pixels = convert(decode(read_header(path)), colour, None)
+        white = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
+        target = (pixels.astype(np.float32) / np.float32(white))[None]
+        given = corrupt(corruption, target, seed=derive_seed(_SEED, number))
+        yield (
+            target,
+            {
+                "model": restore_image(model, given[0])[None],
+                "corrupted sample": given,
+                **classical(spec, given),
+                "untrained network": restore_image(untrained, given[0])[None],
+                "mean sample": np.full_like(target, target.mean()),
+            },
+        )
 
 
 def restored_by_each(model: Any, train: Array, target: Array) -> dict[str, Array]:

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from isthmus.core.errors import SettingError, StorageError
 from isthmus.core.files import write_text
 from isthmus.data import DataSet, Split, read, split
+from isthmus.data.reading import form_of
 from isthmus.models import load
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.inputs import READING, read_for
 from isthmus.recipes.library import read_text
 from isthmus.recipes.schema import DataSettings, Recipe, parse_recipe, resolve_source
-from isthmus.recipes.scoring import evaluate, facts_of_fitting
+from isthmus.recipes.scoring import evaluate, evaluate_files, facts_of_fitting
 from isthmus.training import (
     Checkpoints,
     MetricsFile,
@@ -177,6 +178,8 @@ def evaluate_on(folder: Path, source: str) -> Evaluation:
     The baselines are fitted to the run's own training samples.
     """
     recipe, model = read_recipe(folder), load(folder)
+    if model.restores and model.network_.any_size and form_of(source) == "images":
+        return evaluate_files(model, source)
     dataset, parts = read_data(recipe.data)
     train = dataset.subset(_some(parts.train, dataset))
     return evaluate(model, train, read_for(model, source), "other")

@@ -13,7 +13,7 @@ from isthmus.data.fingerprint import fingerprint
 from isthmus.metrics import METRICS, principal_angles
 from isthmus.metrics.codes import active_units, class_scatter, dead_units, linear_probe
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.restoration import restored_by_each
+from isthmus.recipes.restoration import restored_by_each, restored_files
 
 Array = NDArray[Any]
 _TRAINING_CASES = 10_000  # training samples at most whose error and codes are looked at
@@ -60,6 +60,27 @@ def evaluate(model: Any, train: DataSet, test: DataSet, part: str = "test") -> E
     if errors["mean sample"] > 0:
         facts["explained variance"] = float(1 - errors["model"] / errors["mean sample"])
     return Evaluation(values, test.groups, fingerprint(target), facts, part)
+
+
+def evaluate_files(model: Any, source: str) -> Evaluation:
+    """Score a denoising autoencoder on image files of any sizes, each restored in its own.
+
+    As `evaluate`, but without the baselines that need samples of one shape. The corrupted images
+    are in [0, 1].
+    """
+    values: dict[str, dict[str, list[Array]]] = {}
+    prints = []
+    for target, outputs in restored_files(model, source):
+        prints.append(fingerprint(target))
+        for method, columns in score(target, outputs).items():
+            for kind, column in columns.items():
+                values.setdefault(method, {}).setdefault(kind, []).append(column)
+    joined = {
+        method: {kind: np.concatenate(parts) for kind, parts in columns.items()}
+        for method, columns in values.items()
+    }
+    of_all = fingerprint(np.frombuffer("".join(prints).encode(), np.uint8))
+    return Evaluation(joined, None, of_all, {}, "other")
 
 
 def score(target: Array, outputs: dict[str, Array]) -> dict[str, dict[str, Array]]:

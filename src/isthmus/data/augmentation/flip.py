@@ -32,7 +32,6 @@ class Flip(ImageAugmentation):
         """Mirrored copies."""
         chances = torch.rand(3, len(images), generator=generator, device=images.device) < 0.5
         changed = images.clone()
-        square = images.shape[-1] == images.shape[-2]
         for wanted, chosen, axis in (
             (self.horizontal, chances[0], -1),
             (self.vertical, chances[1], -2),
