@@ -98,8 +98,9 @@ def test_the_probe_takes_codes_of_any_size_without_a_warning(
 
 def test_the_probe_is_silent_where_it_does_not_converge(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hasty(LogisticRegression):
-        def fit(self, X: Array, y: Array) -> Any:  # noqa: N803
-            return super().set_params(max_iter=1).fit(X, y)
+        def fit(self, X: Array, y: Array) -> Any:
+            self.max_iter = 1
+            return super().fit(X, y)
 
     monkeypatch.setattr("sklearn.linear_model.LogisticRegression", Hasty)
     codes, labels = three_classes(50)
@@ -247,7 +248,7 @@ def test_labels_that_do_not_go_with_the_codes_are_refused(labels: Array) -> None
         lambda: matched_accuracy(labels, LABELS),
         lambda: matched_accuracy(LABELS, labels),
     ):
-        with pytest.raises(DataError, match="labels have shape|Labels and clusters"):
+        with pytest.raises(DataError, match=r"labels have shape|Labels and clusters"):
             call()
     with pytest.raises(DataError, match="Labels and clusters"):
         matched_accuracy(np.array([]), np.array([]))

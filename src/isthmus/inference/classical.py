@@ -20,7 +20,7 @@ _BLACK = 1e-3  # airlight is taken as at least this bright, so that no division 
 _HAZIEST = 0.001  # share of pixels among which the airlight is sought
 _EDGE = 1e-3  # variance above which the guided filter keeps an edge
 _PENALTIES = np.logspace(-6, 1, 15)  # in units of the greatest eigenvalue
-_ROUNDING = 1e-12  # of the greatest eigenvalue, below which one is 0
+_ROUNDING = 1e-10  # of the greatest eigenvalue, below which one is 0
 
 
 class Restorer(ABC):
@@ -79,7 +79,8 @@ def _noise_of(image: Image) -> float:
     from skimage.restoration import estimate_sigma
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # the median of no details, in flat images
+        # Flat images have no details, NaN is their median; narrow ones are taken for a colour.
+        warnings.simplefilter("ignore")
         found = estimate_sigma(image, channel_axis=0)
     return float(np.nan_to_num(found).mean())
 
@@ -313,15 +314,18 @@ class LinearRestorer:
         count = len(clean)
         gram, cross, energy, mean_x, mean_y = _moments(corrupted, clean)
         eigenvalues, basis = np.linalg.eigh(gram)
-        greatest = max(float(eigenvalues[-1]), float(np.finfo(float).tiny))
-        eigenvalues[eigenvalues < _ROUNDING * greatest] = 0
+        greatest = float(eigenvalues[-1])
+        real = eigenvalues > _ROUNDING * greatest
+        eigenvalues, basis = eigenvalues[real], basis[:, real]
         cross = basis.T @ cross
-        strengths = np.square(cross).sum(1)
+        explained = np.square(cross).sum(1) / eigenvalues
+        rest = energy - float(explained.sum())  # what no penalty, however small, explains
+        rest = rest if rest > _ROUNDING * energy else 0.0
 
         def error(penalty: float) -> float:
-            shrunk = eigenvalues + penalty
-            squares = energy - float((strengths * (eigenvalues + 2 * penalty) / shrunk**2).sum())
-            return max(squares, 0.0) / float(count - 1 - (eigenvalues / shrunk).sum()) ** 2
+            missed = penalty / (eigenvalues + penalty)
+            squares = rest + float((explained * missed**2).sum())
+            return squares / float(count - 1 - len(missed) + missed.sum()) ** 2
 
         self.penalty = min((greatest * _PENALTIES).tolist(), key=error)
         weight = basis @ (cross / (eigenvalues + self.penalty)[:, None])
@@ -358,8 +362,10 @@ def _moments(
     count, size = len(clean), math.prod(clean.shape[1:])
     gram, cross, energy = np.zeros((size, size)), np.zeros((size, size)), 0.0
     mean_x, mean_y = np.zeros(size), np.zeros(size)
+    first_x, first_y = _flat(corrupted[:1])[0], _flat(clean[:1])[0]
     for start, part in chunks(corrupted):
-        x, y = _flat(part), _flat(clean[start : start + len(part)])
+        # Less a sample, so that little is lost where values are large and vary little.
+        x, y = _flat(part) - first_x, _flat(clean[start : start + len(part)]) - first_y
         gram += x.T @ x
         cross += x.T @ y
         energy += float(np.square(y).sum())
@@ -367,7 +373,8 @@ def _moments(
         mean_y += y.sum(0) / count
     gram -= count * np.outer(mean_x, mean_x)
     cross -= count * np.outer(mean_x, mean_y)
-    return gram, cross, energy - count * float(mean_y @ mean_y), mean_x, mean_y
+    energy -= count * float(mean_y @ mean_y)
+    return gram, cross, energy, first_x + mean_x, first_y + mean_y
 
 
 def _flat(samples: NDArray[Any]) -> NDArray[np.float64]:

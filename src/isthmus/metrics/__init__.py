@@ -2,7 +2,7 @@
 
 from isthmus.metrics import classification, reconstruction, restoration
 from isthmus.metrics._base import METRICS, Metric
-from isthmus.metrics.bootstrap import Estimate, bootstrap_mean
+from isthmus.metrics.bootstrap import Estimate, bootstrap_mean, bootstrap_mean_of_seeds
 from isthmus.metrics.codes import (
     active_units,
     class_scatter,
@@ -21,6 +21,7 @@ __all__ = [
     "Metric",
     "active_units",
     "bootstrap_mean",
+    "bootstrap_mean_of_seeds",
     "class_scatter",
     "classification",
     "contraction",

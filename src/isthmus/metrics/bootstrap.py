@@ -58,16 +58,66 @@ def bootstrap_mean(
     values = np.asarray(values, np.float64)
     if not len(values):
         raise DataError("There is no case to take a mean of; give at least one.")
+    return _estimate(values[None], groups, resamples, seed)
+
+
+def bootstrap_mean_of_seeds(
+    values: NDArray[Any],
+    groups: NDArray[Any] | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Estimate:
+    """Mean of ``(S, N)`` values, N samples by S trainings of other seeds, with a two-way interval.
+
+    Both ways are resampled, independently: N of N samples, and S - 1 of S trainings, since drawing
+    S of so few would make their variance too small by (S - 1) / S (McCarthy and Snowden 1985). The
+    interval thus tells what other trainings, measured on other samples, would give (the pigeonhole
+    bootstrap, Owen 2007). Of a single training only the samples are drawn.
+
+    Parameters
+    ----------
+    groups
+        Of each sample ``(N,)``, see `bootstrap_mean`.
+    resamples
+        Number of draws.
+    seed
+        Of the draws.
+
+    Raises
+    ------
+    DataError
+        If the values are not ``(S, N)``, or there are none.
+    """
+    values = np.asarray(values, np.float64)
+    if values.ndim != 2 or not values.size:
+        raise DataError(
+            "Values of several trainings are (S, N), at least one by one, but have shape"
+            f" {values.shape}."
+        )
+    return _estimate(values, groups, resamples, seed)
+
+
+def _estimate(
+    values: NDArray[np.float64], groups: NDArray[Any] | None, resamples: int, seed: int
+) -> Estimate:
+    """Of ``(S, N)`` values; where S is 1 only samples, or groups, are drawn."""
+    trainings, cases = values.shape
     _, member = np.unique(
-        np.arange(len(values)) if groups is None else np.asarray(groups), return_inverse=True
+        np.arange(cases) if groups is None else np.asarray(groups), return_inverse=True
     )
-    sums, counts = np.bincount(member, values), np.bincount(member)
-    if len(sums) == 1:
-        return Estimate(float(values.mean()), np.nan, np.nan, len(values))
+    sums = np.stack([np.bincount(member, row) for row in values])
+    counts = np.bincount(member)
+    mean = float(values.mean())
+    if len(counts) == 1:
+        return Estimate(mean, np.nan, np.nan, cases)
     generator = np.random.default_rng(seed)
     means = np.empty(resamples)
     for number in range(resamples):
-        drawn = generator.integers(0, len(sums), len(sums))
-        means[number] = sums[drawn].sum() / counts[drawn].sum()
+        drawn = generator.integers(0, len(counts), len(counts))
+        totals = sums[:, drawn].sum(1)
+        if trainings > 1:
+            totals = totals[generator.integers(0, trainings, trainings - 1)]
+        means[number] = totals.mean() / counts[drawn].sum()
     low, high = np.quantile(means, [0.025, 0.975])
-    return Estimate(float(values.mean()), float(low), float(high), len(values))
+    return Estimate(mean, float(low), float(high), cases)

@@ -84,11 +84,17 @@ class InputsMixin:
         return numbers
 
     def _needs_labels(self) -> bool:
-        """Whether `fit` refuses samples without labels."""
+        """Whether samples without labels are refused."""
         return True
 
     def _check_validation(self, given: Any) -> Samples:
         X, y = given if isinstance(given, tuple) else (given, None)
         samples = self._check_samples(X)
-        known = hasattr(self, "classes_")  # where the training has no labels they are of no use
-        return Samples(samples, self._check_labels(y, len(samples)) if known else None)
+        if not hasattr(self, "classes_"):  # where the training has none, labels are of no use
+            return Samples(samples, None)
+        if y is None and self._needs_labels():
+            raise DataError(
+                "The training samples have labels, but the validation samples have none; give"
+                " validation = (X, y)."
+            )
+        return Samples(samples, self._check_labels(y, len(samples)))

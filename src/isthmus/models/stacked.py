@@ -84,16 +84,7 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]
     uses_labels: ClassVar[bool] = True
 
     def _needs_labels(self) -> bool:
-        return False
-
-    def _check_validation(self, given: Any) -> Samples:
-        samples = super()._check_validation(given)
-        if samples.labels is None and self._has_softmax():
-            raise DataError(
-                "The softmax layer is trained with labels, but the validation samples have none;"
-                " give validation = (X, y)."
-            )
-        return samples
+        return self._has_softmax()  # never the training samples: without theirs there is none
 
     # -- training ---------------------------------------------------------------------------
 

@@ -18,12 +18,13 @@ from isthmus.networks._base import NETWORKS, Network
 from isthmus.networks.code_activations import CodeActivation
 
 Skips = Literal["concatenate", "add", "none"]
+Down = Literal["pool", "stride"]
 Up = Literal["transposed", "nearest", "bilinear"]
 
 
 @NETWORKS.register("unet")
 class UNet(Network):
-    """Levels of 3 x 3 convolutions, halved by max pooling, and back up, each beside its own maps.
+    """Levels of 3 x 3 convolutions, each half as large as the last, and back up beside their maps.
 
     With widths c_0, ..., c_k and c_{k+1} = `code_size`, level i works on c_i maps at 1 / 2^i of the
     size. On the way up level i sees what came from below and, by its *skip*, what it was itself on
@@ -48,6 +49,9 @@ class UNet(Network):
     skips
         ``"concatenate"``: the maps of both ways side by side; ``"add"``: their sum, with fewer
         weights; ``"none"``: a plain autoencoder, the only one that can decode a code alone.
+    down
+        ``"pool"``: 2 x 2 max pooling; ``"stride"``: 2 x 2 convolution with stride 2, better where
+        every value counts, as in denoising.
     up
         ``"transposed"``: 2 x 2 transposed convolution with stride 2; ``"nearest"`` or
         ``"bilinear"``: a 1 x 1 convolution and interpolation.
@@ -83,6 +87,7 @@ class UNet(Network):
         channels: tuple[PositiveInt, ...] = (32, 64),
         convolutions: PositiveInt = 2,
         skips: Skips = "concatenate",
+        down: Down = "pool",
         up: Up = "transposed",
         activation: Activation = "relu",
         output_activation: OutputActivation = "none",
@@ -111,6 +116,7 @@ class UNet(Network):
             return nn.Sequential(*_level(inputs, outputs, convolutions, activation))
 
         self.encoder = nn.ModuleList(level(*pair) for pair in pairwise([pixels, *widths]))
+        self.downs = nn.ModuleList(_halve(own, down) for own in channels)
         self.ups = nn.ModuleList(_double(below, own, up) for own, below in pairwise(widths))
         self.decoder = nn.ModuleList(level(joined * own, own) for own in channels)
         self.last = (_StartsAtZero if residual else nn.Conv2d)(widths[0], pixels, 1)
@@ -167,8 +173,8 @@ class UNet(Network):
         images = x.unsqueeze(1) if len(self.sample_shape) == 2 else x
         images = F.pixel_unshuffle(_pad(images, self._stride), self.shuffle)
         maps = [self.encoder[0](images.contiguous(memory_format=torch.channels_last))]
-        for level in self.encoder[1:]:
-            maps.append(level(F.max_pool2d(maps[-1], 2)))
+        for halve, level in zip(self.downs, self.encoder[1:], strict=True):
+            maps.append(level(halve(maps[-1])))
         return maps
 
     def _up(self, maps: list[Tensor]) -> Tensor:
@@ -197,6 +203,10 @@ def _level(inputs: int, outputs: int, convolutions: int, act: Activation) -> Ite
     for number in range(convolutions):
         yield nn.Conv2d(outputs if number else inputs, outputs, 3, padding=1)
         yield activation(act)
+
+
+def _halve(maps: int, mode: Down) -> nn.Module:
+    return nn.MaxPool2d(2) if mode == "pool" else nn.Conv2d(maps, maps, 2, stride=2)
 
 
 def _double(inputs: int, outputs: int, mode: Up) -> nn.Module:

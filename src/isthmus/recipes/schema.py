@@ -19,7 +19,12 @@ from isthmus.metrics import METRICS
 from isthmus.models import MODELS
 from isthmus.training import Plan
 
-_TRAINING_KEYS = {field.name for field in fields(Plan)} | {"random_state"}
+_TRAINING_KEYS = {field.name for field in fields(Plan)} | {
+    "random_state",
+    "pretraining_epochs",
+    "classifier_epochs",
+    "classifier_learning_rate",
+}
 
 
 class DataSettings(BaseModel):
@@ -85,7 +90,7 @@ class Recipe(BaseModel):
     @classmethod
     def _name_unknown(cls, table: Any) -> Any:
         """Before a misspelt table is reported as missing."""
-        _refuse_unknown("", table, set(cls.model_fields))
+        refuse_unknown("", table, set(cls.model_fields))
         return table
 
     @model_validator(mode="after")
@@ -93,17 +98,12 @@ class Recipe(BaseModel):
         """Check model and training together, by the estimator's signature, and fill them in."""
         for name in self.quoted:
             METRICS[name]  # refuses an unknown one
-        if "kind" not in self.model:
-            raise SettingError(
-                f"the key 'model.kind' is missing. Choose from: {', '.join(MODELS)}."
-            )
-        kind = MODELS.check({"kind": self.model["kind"]})["kind"]
-        defaults = MODELS.check({"kind": kind})
+        defaults = defaults_of("model", self.model)
         known = set(defaults) - {"verbose"}
-        _refuse_unknown("model", self.model, known - _TRAINING_KEYS)
-        _refuse_unknown("training", self.training, known & _TRAINING_KEYS)
+        refuse_unknown("model", self.model, known - _TRAINING_KEYS)
+        refuse_unknown("training", self.training, known & _TRAINING_KEYS)
         given = {**self.model, **self.training}
-        whole = MODELS.check({"random_state": 0, **_with_kinds(given, defaults)})
+        whole = MODELS.check({"random_state": 0, **with_kinds(given, defaults)})
         self.model = {key: whole[key] for key in whole if key in known - _TRAINING_KEYS}
         self.training = {key: whole[key] for key in whole if key in known & _TRAINING_KEYS}
         return self
@@ -115,7 +115,7 @@ class Recipe(BaseModel):
     def to_toml(self) -> str:
         """The resolved recipe, every default spelled out, as TOML."""
         empty = set() if self.quoted else {"quoted"}
-        whole = _without_none(self.model_dump(exclude=empty))
+        whole = without_none(self.model_dump(exclude=empty))
         return tomli_w.dumps(whole, multiline_strings=True)
 
 
@@ -137,12 +137,7 @@ def parse_recipe(text: str, name: str, overrides: Iterable[str] = ()) -> Recipe:
         For anything that is not TOML, is unknown (the nearest key is named), of a wrong type or
         out of range.
     """
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"Recipe {name} is not valid TOML: {error}.") from None
-    for setting in overrides:
-        override(table, setting)
+    table = load_toml(text, f"Recipe {name}", overrides)
     try:
         return Recipe.model_validate(table)
     except ValidationError as error:
@@ -174,19 +169,50 @@ def override(table: dict[str, Any], setting: str) -> None:
         table[last] = value.strip()
 
 
+def defaults_of(place: str, model: Mapping[str, Any]) -> dict[str, Any]:
+    """Kind and default settings of the estimator that a table names, which stands at `place`.
+
+    Raises
+    ------
+    SettingError
+        If there is no kind, or an unknown one.
+    """
+    if "kind" not in model:
+        raise SettingError(f"the key '{place}.kind' is missing. Choose from: {', '.join(MODELS)}.")
+    kind = MODELS.check({"kind": model["kind"]})["kind"]
+    return MODELS.check({"kind": kind})
+
+
+def load_toml(text: str, name: str, overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """The tables of a TOML text, with settings ``a.b=c`` put into them.
+
+    Raises
+    ------
+    SettingError
+        If it is not TOML; `name` says of what.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"{name} is not valid TOML: {error}.") from None
+    for setting in overrides:
+        override(table, setting)
+    return table
+
+
 def resolve_source(source: str) -> str:
     """A path as an absolute one, so that the recipe can be resumed from anywhere; else a name."""
     path = Path(source).expanduser()
     return str(path.resolve()) if source not in CATALOGUE and path.exists() else source
 
 
-def _refuse_unknown(table: str, given: Mapping[str, Any], known: set[str]) -> None:
+def refuse_unknown(table: str, given: Mapping[str, Any], known: set[str]) -> None:
     """Refuse a key that is not known, naming the nearest or the table where it belongs.
 
     Parameters
     ----------
     table
-        ``"model"`` or ``"training"``; an empty string for the top level.
+        ``"model"``, ``"training"`` or another; an empty string for the top level.
     """
     elsewhere = {"model": "training", "training": "model"}.get(table)
     for key in given:
@@ -201,7 +227,7 @@ def _refuse_unknown(table: str, given: Mapping[str, Any], known: set[str]) -> No
             )
 
 
-def _with_kinds(given: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+def with_kinds(given: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The settings; a part that has settings but no kind gets that of its default."""
     return {
         key: {"kind": defaults[key]["kind"], **value}
@@ -216,10 +242,10 @@ def _settings_of_models() -> set[str]:
     return _TRAINING_KEYS.union(*(MODELS.check(kind) for kind in MODELS))
 
 
-def _without_none(value: Any) -> Any:
+def without_none(value: Any) -> Any:
     """The same without empty entries, which TOML cannot hold, and with lists for tuples."""
     if isinstance(value, Mapping):
-        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+        return {key: without_none(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list | tuple):
-        return [_without_none(inner) for inner in value]
+        return [without_none(inner) for inner in value]
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,19 +27,31 @@ _MARKERS = ("o", "s", "^")  # for the first ten classes, the next ten, ...
 
 
 def loss_curves(history: list[dict[str, float]]) -> Figure:
-    """Loss by epoch: one panel for each part, training and validation together."""
-    names = [key.removeprefix("train/") for key in history[0] if key.startswith("train/")]
+    """Loss by epoch: one panel for each part, training and validation together.
+
+    Where a training had several phases, a line stands between them.
+    """
+    keys = dict.fromkeys(key for row in history for key in row)
+    names = [key.removeprefix("train/") for key in keys if key.startswith("train/")]
     parts = [name for name in names if name != "total"] if len(names) == 2 else names
     width = 5.4 if len(parts) == 1 else 3.6 * len(parts)
     figure, axes = new_figure(width, 2.8, ncols=len(parts), squeeze=False)
-    epochs = [row["epoch"] for row in history]
+    borders = [
+        one["epoch"] + 0.5
+        for one, next_ in pairwise(history)
+        if one.get("phase") != next_.get("phase")
+    ]
     for name, panel in zip(parts, axes[0], strict=True):
         for group, colour in (("train", MUTED), ("validation", METHOD_COLOURS["model"])):
-            if f"{group}/{name}" in history[0]:
-                values = [row[f"{group}/{name}"] for row in history]
+            key = f"{group}/{name}"
+            if key in keys:
+                values = [row.get(key, np.nan) for row in history]
                 label = {"train": "training"}.get(group, group)
                 dot = "o" if len(values) == 1 else None
+                epochs = [row["epoch"] for row in history]
                 panel.plot(epochs, values, color=colour, label=label, linewidth=1.5, marker=dot)
+        for border in borders:
+            panel.axvline(border, color=MUTED, linewidth=0.8, linestyle=":")
         shown = [row[key] for row in history for key in row if key.endswith(f"/{name}")]
         if min(shown) > 0:
             panel.set_yscale("log")
