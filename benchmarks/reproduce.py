@@ -6,6 +6,7 @@ already is not repeated, and one that was interrupted goes on. The table is prin
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,10 @@ from isthmus.cli.progress import progress
 from isthmus.metrics import METRICS, bootstrap_mean
 from isthmus.recipes import find_recipe, parse_recipe
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.runner import start_run
+from isthmus.recipes.runner import evaluate_on, start_run
 
 FOLDER = Path("runs/reproduce")
+UNTOLD = ("model", "untrained network", "mean sample")  # methods without a place in the table
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Row:
     metric: str = "squared_error"
     published: str = "–"
     seeds: tuple[int, ...] = (0, 1, 2)
+    data: str | None = None  # folder of training data in $ISTHMUS_DATA, if the recipe names none
+    test: str | None = None  # folder of images in $ISTHMUS_DATA to score on instead of a part
 
 
 ROWS = (
@@ -65,6 +69,72 @@ ROWS = (
         published="88 % (note 001, no definition)",
         seeds=(0,),
     ),
+    Row("Q4 denoising, noise factor 0.5", "mnist-denoise", metric="psnr", seeds=(0,)),
+    Row(
+        "K-04 denoising, noise factor 0.5",
+        "mnist-denoise",
+        metric="pixel_accuracy",
+        published="92 % (note 001, no definition)",
+        seeds=(0,),
+    ),
+    Row("Q5 sparse by KL, 500 units", "mnist-sparse", metric="probe_accuracy"),
+    Row("Q5 the 20 largest of 1,000 units", "mnist-top-k", metric="probe_accuracy"),
+    Row(
+        "Q6 plain, 1,000 units",
+        "mnist-contractive",
+        ("model.penalties=[]",),
+        metric="accuracy",
+        published="98.22 % (Rifai et al. 2011)",
+        seeds=(0, 1, 2, 3, 4),
+    ),
+    Row(
+        "Q6 denoising, 1,000 units",
+        "mnist-contractive",
+        ("model.penalties=[]", "model.corruption=masking"),
+        metric="accuracy",
+        published="98.82 % (Rifai et al. 2011)",
+        seeds=(0, 1, 2, 3, 4),
+    ),
+    Row(
+        "Q6 contractive, 1,000 units",
+        "mnist-contractive",
+        metric="accuracy",
+        published="98.86 % (Rifai et al. 2011)",
+        seeds=(0, 1, 2, 3, 4),
+    ),
+    Row(
+        "Q7 stacked denoising, three layers",
+        "mnist-stacked",
+        metric="accuracy",
+        published="98.72 % (Vincent et al. 2010)",
+        seeds=(0,),
+    ),
+    Row(
+        "Q7 stacked plain, three layers",
+        "mnist-stacked",
+        ("model.corruption.fraction=0",),
+        metric="accuracy",
+        published="98.60 % (Vincent et al. 2010)",
+        seeds=(0,),
+    ),
+    Row(
+        "Q16 photographs, sigma 25",
+        "photos-denoise",
+        metric="psnr",
+        published="BM3D 28.57, DnCNN 29.23 dB",
+        seeds=(0,),
+        data="photos/bsd400-gray",
+        test="photos/cbsd68-colour",
+    ),
+    Row(
+        "R-04 haze",
+        "dehaze",
+        metric="psnr",
+        seeds=(0,),
+        data="smoke/images",
+        test="photos/cbsd68-colour",
+    ),
+    Row("M-17 class-encoder", "mnist-class-encoder", metric="probe_accuracy"),
     Row("M-07 784-128-64-12-2", "mnist-2d"),
     Row("C-04 one unit, 20 images", "mnist-code-1"),
     Row("C-04 one unit, 54,000 images", "mnist-code-1-full", seeds=(0,)),
@@ -79,14 +149,25 @@ def evaluations(row: Row) -> list[tuple[Evaluation, float]]:
         label = "_".join([row.recipe, *(change.split(".")[-1] for change in row.changes)])
         folder = FOLDER / f"{label}_seed={seed}".replace("=", "-")
         name, text = find_recipe(row.recipe)
-        recipe = parse_recipe(text, name, [*row.changes, f"training.random_state={seed}"])
+        changes = [*row.changes, f"training.random_state={seed}"]
+        if row.data is not None:
+            changes.append(f"data.source='{in_data(row.data)}'")
+        recipe = parse_recipe(text, name, changes)
         if not (folder / "evaluation.json").exists():
             print(f"{row.name}, seed {seed}", file=sys.stderr)
             start_run(recipe, folder, resume=True, observers=[progress()])
         last = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1]
         seconds = float(last.split('"seconds": ')[1].split(",")[0])
-        results.append((Evaluation.load(folder), seconds / 60))
+        evaluation = Evaluation.load(folder)
+        if row.test is not None:
+            evaluation = evaluate_on(folder, in_data(row.test))
+        results.append((evaluation, seconds / 60))
     return results
+
+
+def in_data(name: str) -> str:
+    """A folder of the data."""
+    return str(Path(os.environ["ISTHMUS_DATA"]) / name)
 
 
 def table_line(row: Row) -> str:
@@ -97,7 +178,12 @@ def table_line(row: Row) -> str:
     mean = bootstrap_mean(np.mean(values, axis=0), found[0].groups)
     seeds = [float(value.mean()) for value in values]
     spread = f"{min(seeds):.4g}–{max(seeds):.4g} ({len(seeds)})" if len(seeds) > 1 else "1 seed"
-    pca = found[0].values["PCA"][row.metric].mean()
+    others = {
+        method: columns[row.metric].mean()
+        for method, columns in found[0].values.items()
+        if method not in UNTOLD and row.metric in columns
+    }
+    beside = "; ".join(f"{method} {value:.4g}" for method, value in others.items())
     facts = "; ".join(
         f"{name} {np.mean([evaluation.facts[name] for evaluation in found]):.3g}"
         for name in found[0].facts
@@ -108,7 +194,7 @@ def table_line(row: Row) -> str:
         METRICS[row.metric].title,
         str(mean),
         spread,
-        f"{pca:.4g}",
+        beside,
         row.published,
         facts,
         f"{minutes:.1f}",
@@ -118,7 +204,7 @@ def table_line(row: Row) -> str:
 
 def main(only: str) -> None:
     """Print the rows whose name begins with `only`."""
-    header = "setup|measure|test mean [95 %]|over seeds|PCA|published|also|minutes".split("|")
+    header = "setup|measure|test mean [95 %]|over seeds|beside|published|also|minutes".split("|")
     lines = [table_line(row) for row in ROWS if row.name.startswith(only)]
     print("| " + " | ".join(header) + " |")
     print("|" + " --- |" * len(header))

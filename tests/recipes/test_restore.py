@@ -89,8 +89,8 @@ def test_a_network_that_does_nothing_gives_the_image_back(
 def test_white_of_the_image_is_white_of_the_model(trained: str, dtype: str) -> None:
     image = (pixels(dtype, 9, 7) * 0.8).astype(dtype)
     restored = restore_image(adding(0.1, pixels(trained, 6, 8, 8)), image)
-    shift = (restored.astype(float) - image) / WHITE[dtype]
-    assert np.abs(shift - 0.1).max() <= 0.5 / WHITE[dtype] if dtype[0] == "u" else 1e-6
+    shift = restored.astype(float) - image - 0.1 * WHITE[dtype]
+    assert np.abs(shift).max() <= (0.51 if dtype[0] == "u" else 1e-6)
 
 
 def test_whole_numbers_are_rounded_and_clipped() -> None:
@@ -109,24 +109,24 @@ def test_whole_numbers_are_rounded_and_clipped() -> None:
 
 @pytest.mark.parametrize("samples", ["uint8", "float64"])
 def test_white_is_that_of_the_scaling_where_it_holds_the_data(samples: str) -> None:
-    """Digits go from 0 to 16; as pictures their white is 255, and this is a half of it."""
+    """Digits go from 0 to 16; as pictures their white is 255, and this is a fifth of it."""
     digits = np.random.default_rng(0).integers(0, 17, (50, 8, 8)).astype(samples)
-    model = adding(0.5, digits, scaling={"kind": "unit", "low": 0, "high": 16})
+    model = adding(0.2, digits, scaling={"kind": "unit", "low": 0, "high": 16})
     image = np.array([[0, 64, 120]], np.uint8)
-    assert restore_image(model, image).tolist() == [[128, 192, 248]]
+    assert restore_image(model, image).tolist() == [[51, 115, 171]]
     image = np.array([[0.0, 4, 7.5]])
     if samples == "float64":  # already in the units of the data
-        assert restore_image(model, image).tolist() == [[8, 12, 15.5]]
+        assert restore_image(model, image) == pytest.approx(image + 3.2)
     else:
-        assert restore_image(model, image / 16) == pytest.approx(image / 16 + 0.5)
+        assert restore_image(model, image / 16) == pytest.approx(image / 16 + 0.2)
 
 
 def test_black_is_that_of_the_scaling_too() -> None:
     samples = np.random.default_rng(0).uniform(-100, 300, (20, 8, 8))
-    model = adding(0.5, samples, scaling={"kind": "unit", "low": -100, "high": 300})
+    model = adding(0.2, samples, scaling={"kind": "unit", "low": -100, "high": 300})
     seen: list[float] = []
     model.network_.register_forward_pre_hook(lambda _, given: seen.extend(given[0].flatten()))
-    assert restore_image(model, np.array([[0, 51]], np.uint8)).tolist() == [[128, 179]]
+    assert restore_image(model, np.array([[0, 51]], np.uint8)).tolist() == [[51, 102]]
     assert seen == pytest.approx([0, 0.2])
 
 
@@ -226,7 +226,7 @@ def test_but_a_large_image_in_tiles_and_in_bounded_memory() -> None:
     assert np.array_equal(restored, image)
     assert set(watched.shapes) == {(1, 512, 512)}
     assert len(watched.shapes) == 7 * 7
-    assert peak < 5 * 4 * image.size  # a few copies in float32
+    assert peak < 4 * 4 * image.size  # three copies in float32, and a tile
 
 
 @pytest.mark.parametrize("size", [(96, 160), (70, 83), (40, 170)], ids=str)
@@ -478,17 +478,21 @@ def test_a_full_disk_leaves_no_half_a_folder(
         assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.parametrize("out", ["out", "out.npy"])
-def test_other_data_are_reconstructed(tmp_path: Path, models: dict[str, Path], out: str) -> None:
-    write_array(tmp_path / "images.npy", pixels("uint8", 12, 8, 8))
-    (tmp_path / "other").mkdir()
-    for source in (str(tmp_path / "images.npy"), "digits"):
-        count = reconstruct_file(models["busy"], source, tmp_path / "other" / source[-6:] / out)
-        assert denoise_files(models["busy"], source, tmp_path / source[-6:] / out) == count
-        expected, found = tmp_path / "other" / source[-6:], tmp_path / source[-6:]
-        assert files(found) == files(expected)
-        for name in files(found):
-            assert (found / name).read_bytes() == (expected / name).read_bytes()
+@pytest.mark.parametrize(("source", "out"), [("images.npy", "out"), ("digits", "out.npy")])
+def test_other_data_are_reconstructed(
+    tmp_path: Path,
+    models: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+    out: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_array(Path("images.npy"), pixels("uint8", 12, 8, 8))
+    count = reconstruct_file(models["busy"], source, Path("expected", out))
+    assert denoise_files(models["busy"], source, Path("found", out)) == count > 10
+    assert files(Path("found")) == files(Path("expected"))
+    for name in files(Path("found")):
+        assert Path("found", name).read_bytes() == Path("expected", name).read_bytes()
 
 
 def test_rows_are_reconstructed(tmp_path: Path, models: dict[str, Path]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="List, show and copy recipes.",
+    help="List, show and copy recipes and comparisons.",
     no_args_is_help=True,
     epilog="Example: `isthmus recipes ls`",
 )
@@ -17,46 +17,55 @@ app = typer.Typer(
 
 @app.command()
 def ls() -> None:
-    """List the recipes that come with Isthmus.
+    """List the recipes that come with Isthmus; then its comparisons, for `isthmus compare`.
 
     Example: `isthmus recipes ls`
     """
-    from isthmus.recipes.library import find_recipe, recipe_names
+    from isthmus.recipes.library import (
+        comparison_names,
+        find_comparison,
+        find_recipe,
+        recipe_names,
+    )
 
-    names = recipe_names()
-    width = max(map(len, names))
-    for name in names:
-        typer.echo(f"{name:<{width}}  {tomllib.loads(find_recipe(name)[1])['title']}")
+    found = [find_recipe(name) for name in recipe_names()]
+    found += [find_comparison(name) for name in comparison_names()]
+    width = max(len(name) for name, _ in found)
+    for name, text in found:
+        typer.echo(f"{name:<{width}}  {tomllib.loads(text)['title']}")
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.")]) -> None:
-    """Print a recipe.
+def show(
+    name: Annotated[str, typer.Argument(help="Name of a recipe or comparison, or a TOML file.")],
+) -> None:
+    """Print a recipe or a comparison.
 
     Example: `isthmus recipes show mnist-2d`
     """
-    from isthmus.recipes.library import find_recipe
+    from isthmus.recipes.library import find_either, find_recipe
 
-    typer.echo(find_recipe(name)[1], nl=False)
+    typer.echo((find_either(name) or find_recipe(name))[1], nl=False)
 
 
 @app.command()
 def cp(
-    name: Annotated[str, typer.Argument(help="Name of a recipe.")],
+    name: Annotated[str, typer.Argument(help="Name of a recipe or comparison.")],
     to: Annotated[Path, typer.Argument(help="File to write.")],
 ) -> None:
-    """Copy a recipe to a file, to be changed and trained.
+    """Copy a recipe or a comparison to a file, to be changed and trained.
 
     Example: `isthmus recipes cp mnist-2d my.toml`
     """
     from isthmus.core.errors import SettingError
     from isthmus.core.files import write_text
-    from isthmus.recipes.library import find_recipe
+    from isthmus.recipes.library import find_either, find_recipe, is_comparison
 
-    text = find_recipe(name)[1]
+    text = (find_either(name) or find_recipe(name))[1]
     if to.is_dir():
         to = to / f"{Path(name).stem}.toml"
     if to.exists():
         raise SettingError(f"{to} exists already; choose another name.")
     write_text(to, text)
-    typer.echo(f"Wrote {to}. Train it with: isthmus train {to}")
+    verb = "compare" if is_comparison(text) else "train"
+    typer.echo(f"Wrote {to}. Train it with: isthmus {verb} {to}")

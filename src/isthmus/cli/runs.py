@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isthmus.cli.tables import show_scores, show_table
+from isthmus.cli.train import RUNS, changes
 
 if TYPE_CHECKING:
     from isthmus.recipes.evaluation import Evaluation
@@ -38,18 +39,75 @@ def evaluate(
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of two or more runs.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of two or more runs; or one name or file of a comparison."),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(help="File, folder or name of the data; replaces the comparison's source."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Change a setting of the comparison: a.b=c. May be given several times."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the comparison; runs/NAME by default.")
+    ] = None,
 ) -> None:
     """Put the scores of runs side by side; test the difference where the test samples are the same.
 
-    Example: `isthmus compare runs/mnist-2d runs/mnist-linear`
+    With the one name of a comparison: train its models on one data set, each by several seeds, and
+    put their scores into one table. What was trained before is not trained again.
+
+    Example: `isthmus compare runs/mnist-2d runs/mnist-linear`, or `isthmus compare family`
     """
     from isthmus.core.errors import SettingError
+
+    if len(runs) == 1:
+        _compare_family(str(runs[0]), changes(settings, data), out)
+        return
+    if data is not None or settings or out is not None:
+        raise SettingError(
+            "--data, --set and --out belong to a comparison, which is given alone; remove them to"
+            " compare runs."
+        )
+    _compare_runs(runs)
+
+
+def _compare_family(name_or_path: str, settings: list[str], out: Path | None) -> None:
+    """Train a comparison, or go on with it, and print its table."""
+    from isthmus.recipes import find_comparison
+    from isthmus.recipes.benchmark import COLUMNS
+    from isthmus.recipes.comparing import COMPARISON, TABLE, run_comparison
+    from isthmus.recipes.comparison import parse_comparison
+
+    name, text = find_comparison(name_or_path)
+    comparison = parse_comparison(text, name, settings)
+    if out is None:
+        path = Path(name_or_path)
+        out = path if (path / COMPARISON).is_file() else RUNS / name
+    table = run_comparison(comparison, out, typer.echo)
+    rows = []
+    for title, row in table.rows.items():
+        measured = (str(estimate) for estimate in row.columns.values())
+        rows.append([title, *measured, f"{row.parameters:,}", f"{row.seconds.mean:.1f}"])
+    header = ["", *(COLUMNS[column] for column in table.columns), "parameters", "seconds"]
+    show_table(header, rows)
+    typer.echo(
+        f"{table.samples} test samples, {len(comparison.seeds)} seeds; means with 95 % intervals"
+        " over both"
+    )
+    typer.echo(f"Table: {out / TABLE}")
+
+
+def _compare_runs(runs: list[Path]) -> None:
+    """Print the scores of runs, and their differences."""
     from isthmus.metrics import METRICS
     from isthmus.recipes.evaluation import Evaluation
 
-    if len(runs) < 2:
-        raise SettingError("Give two or more runs to compare.")
     evaluations = [Evaluation.load(run) for run in runs]
     common = [
         metric

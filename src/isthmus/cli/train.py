@@ -43,17 +43,21 @@ def train(
 
     Example: `isthmus train mnist-2d --data ~/mnist --set training.epochs=20`
     """
-    changes = list(settings or [])
-    if data is not None:
-        changes.append(f"data.source={json.dumps(data, ensure_ascii=False)}")
+    given = changes(settings, data)
     if minutes is not None:
-        changes.append(f"training.minutes={minutes}")
-    train_recipe(recipe, changes, resume=resume, out=out)
+        given.append(f"training.minutes={minutes}")
+    train_recipe(recipe, given, resume=resume, out=out)
+
+
+def changes(settings: list[str] | None, data: str | None) -> list[str]:
+    """What ``--set`` and ``--data`` change in a recipe or a comparison, as settings ``a.b=c``."""
+    source = [] if data is None else [f"data.source={json.dumps(data, ensure_ascii=False)}"]
+    return [*(settings or []), *source]
 
 
 def train_recipe(
     name_or_path: str,
-    changes: list[str] | None = None,
+    settings: list[str] | None = None,
     *,
     resume: bool = False,
     out: Path | None = None,
@@ -67,7 +71,7 @@ def train_recipe(
     resume = resume and (folder / "recipe.toml").exists()
     if resume:
         name, text = find_recipe(str(folder))
-    recipe = parse_recipe(text, name, changes or [])
+    recipe = parse_recipe(text, name, settings or [])
     if resume:
         typer.echo(f"Going on with {folder}")
     on = f"go on with: isthmus train {shlex.quote(str(folder))} --resume"

@@ -142,7 +142,8 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]
             plan = replace(plan, learning_rate=rate)
         loss = LOSSES.build("categorical_cross_entropy")
         examples, aside = self._both(training, held_out, "label")
-        phases.train(Equation(self.classifier_network_, loss), examples, plan, aside)
+        equation = Equation(self.classifier_network_, loss, loss_part="classification")
+        phases.train(equation, examples, plan, aside)
 
     def _both(
         self, training: Samples, held_out: Samples | None, target: Target = "sample"

@@ -27,6 +27,8 @@ class Stage(Network):
         Of the samples, for the outermost stage; an inner stage has that of its codes, s'.
     """
 
+    decoder_modules = ("back", "back_act")
+
     def __init__(
         self,
         layer: nn.Module,

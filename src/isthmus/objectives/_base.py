@@ -53,10 +53,10 @@ class LossValue:
     Attributes
     ----------
     parts
-        ``"reconstruction"`` (L) and one entry for each penalty (λ_k Ω_k, weight included), each
-        a scalar: the mean over the batch.
+        ``"reconstruction"``, or another name of L, and one entry for each penalty (λ_k Ω_k, weight
+        included), each a scalar: the mean over the batch.
     scale
-        What one unit of ``"reconstruction"`` is counted over: a whole ``"sample"`` (summed over
+        What one unit of L is counted over: a whole ``"sample"`` (summed over
         its values) or one ``"pixel"`` (averaged over them).
     """
 

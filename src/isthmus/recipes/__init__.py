@@ -5,12 +5,25 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from isthmus.recipes.library import find_recipe, recipe_names
+from isthmus.recipes.library import (
+    comparison_names,
+    find_comparison,
+    find_recipe,
+    recipe_names,
+)
 
 if TYPE_CHECKING:
     from isthmus.recipes.schema import Recipe, override, parse_recipe
 
-__all__ = ["Recipe", "find_recipe", "override", "parse_recipe", "recipe_names"]
+__all__ = [
+    "Recipe",
+    "comparison_names",
+    "find_comparison",
+    "find_recipe",
+    "override",
+    "parse_recipe",
+    "recipe_names",
+]
 
 
 def __getattr__(name: str) -> Any:

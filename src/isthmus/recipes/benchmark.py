@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -101,11 +102,129 @@ class Benchmark:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of everything that the models are given."""
-        labels = self.dataset.labels
-        parts = [self.dataset.samples, *vars(self.split).values()]
-        return "-".join(fingerprint(part) for part in [*parts, *([] if labels is None else [labels])])
+        """Of everything that models are given."""
+        arrays = [self.dataset.samples, self.split.train, self.split.validation, self.split.test]
+        if self.dataset.labels is not None:
+            arrays.append(self.dataset.labels)
+        return "-".join(map(fingerprint, arrays))
 
-    def training(self, model: Any, most: int | None = None) -> tuple[Any, Any]:
-        """Training samples (at most so many), and their labels if the model uses them."""
-        return self._given(model, self.split.train[:: -(-len(self.split.train) // (most or 1))])
+    def training(self, model: Any, most: int | None = None) -> tuple[Rows, Any]:
+        """Training samples, or at most so many of them, and labels if the model uses them."""
+        count = len(self.split.train)
+        step = 1 if most is None else math.ceil(count / most)
+        return self._given(model, self.split.train[::step])
+
+    def validation(self, model: Any) -> tuple[Rows, Any] | None:
+        """Validation samples for a model that stops by them, if there are any."""
+        if model.patience is None or not len(self.split.validation):
+            return None
+        return self._given(model, self.split.validation)
+
+    def groups_of(self, column: str) -> Array | None:
+        """Group of each sample that a column has a value of, if there are groups."""
+        groups = self.dataset.groups
+        if groups is None:
+            return None
+        of_test = groups[self.split.test]
+        return of_test[self._clustered] if column == "kmeans_accuracy" else of_test
+
+    def measure(self, model: Any, seed: int) -> dict[str, Array]:
+        """Values ``(N,)`` of each test sample by column; without labels only of those without.
+
+        - ``squared_error``: of the clean sample, in scaled units;
+        - ``probe_accuracy``: whether a linear probe, learnt from the codes of at most 5,000
+          training samples, finds the class;
+        - ``kmeans_accuracy``: whether the sample is in the cluster that is matched to its class,
+          of at most 10,000 test samples;
+        - ``active_units``: their number;
+        - ``robustness``: whether the same probe finds the class of the noisy sample.
+
+        Parameters
+        ----------
+        model
+            With `transform` and `score_samples`.
+        seed
+            Of the clustering.
+        """
+        codes = np.asarray(model.transform(self.test))
+        reference = np.asarray(model.transform(self.dataset.samples[self.reference]))
+        values: dict[str, Array] = {
+            "squared_error": -model.score_samples(self.test),
+            "active_units": active_units(codes, reference),
+        }
+        if self.dataset.labels is not None:
+            noisy = np.asarray(model.transform(self.noisy))
+            labels = self.dataset.labels[self.split.test]
+            known = self.dataset.labels[self.reference]
+            predicted = linear_probe(
+                reference[:_PROBED], known[:_PROBED], np.concatenate([codes, noisy])
+            )
+            some = self._clustered
+            classes = min(len(np.unique(self.dataset.labels)), len(some))
+            clusters = kmeans_clusters(codes[some], classes, seed)
+            values |= {
+                "probe_accuracy": predicted[: len(codes)] == labels,
+                "kmeans_accuracy": matched_accuracy(labels[some], clusters),
+                "robustness": predicted[len(codes) :] == labels,
+            }
+        return {name: values[name] for name in COLUMNS if name in values}
+
+    def _given(self, model: Any, part: NDArray[np.int64]) -> tuple[Rows, Any]:
+        labels = self.dataset.labels if model.uses_labels else None
+        return Rows(self.dataset.samples, part), None if labels is None else labels[part]
+
+    @property
+    def _clustered(self) -> NDArray[np.int64]:
+        """Places of the test samples that are clustered."""
+        return np.arange(len(self.test))[:: math.ceil(len(self.test) / _CLUSTERED)]
+
+
+class PrincipalComponents:
+    """PCA with what the table needs of a model.
+
+    Parameters
+    ----------
+    units
+        Code units at most.
+    scaling
+        Fitted.
+    """
+
+    uses_labels = False
+
+    def __init__(self, units: int, scaling: Scaling) -> None:
+        self.units, self.scaling_ = units, scaling
+
+    def fit(self, X: Rows, y: None = None) -> Self:
+        """Find the components of training samples: of all, or evenly chosen, as memory allows."""
+        step = math.ceil(X[:1].size * len(X) / _PCA_VALUES)
+        flat = self._flat(X[::step])
+        self._mean = flat.mean(0)
+        self._pca = None  # all samples are alike
+        if np.ptp(flat, axis=0).any():
+            self._pca = PCA(min(self.units, *flat.shape), random_state=0).fit(flat)
+        return self
+
+    @property
+    def parameters(self) -> int:
+        """Numbers of the components and of the mean."""
+        components = 0 if self._pca is None else self._pca.components_.size
+        return int(components + self._mean.size)
+
+    def transform(self, X: Array) -> Array:
+        """Scores ``(N, units)`` of the components."""
+        flat = self._flat(X)
+        if self._pca is None:
+            return np.zeros((len(flat), 1), np.float32)
+        return np.asarray(self._pca.transform(flat))
+
+    def score_samples(self, X: Array) -> Array:
+        """Minus the squared error of each sample, in scaled units."""
+        restored = self._mean if self._pca is None else self._restored(X)
+        return -np.square(self._flat(X) - restored).sum(1)
+
+    def _restored(self, X: Array) -> Array:
+        return np.asarray(self._pca.inverse_transform(self.transform(X)))
+
+    def _flat(self, X: Array) -> NDArray[np.float32]:
+        return scaled(self, X).reshape(len(X), -1)

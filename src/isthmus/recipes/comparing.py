@@ -8,7 +8,9 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,6 @@ from isthmus.metrics import Estimate, bootstrap_mean, bootstrap_mean_of_seeds
 from isthmus.networks import count_parameters
 from isthmus.recipes.benchmark import Benchmark, PrincipalComponents
 from isthmus.recipes.comparison import Comparison
-from isthmus.recipes.evaluation import DAMAGED
 from isthmus.recipes.schema import resolve_source
 
 Array = NDArray[Any]
@@ -33,6 +34,10 @@ TABLE = "comparison.csv"
 PCA, UNTRAINED = "PCA", "untrained network"
 _FORMAT = 1  # of the files of values; another one makes all be computed anew
 _TRIED = 32  # training samples on which a model is tried before any is trained
+_PCA_FILE, _UNTRAINED_FILE = "pca", "untrained"  # which no model may be named
+_VALUES = "values/"
+# What NumPy and the zip format raise on damaged files.
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 class Outcome(NamedTuple):
@@ -123,10 +128,9 @@ def run_comparison(
     """
     _refuse_taken(folder)
     if comparison.data.source is not None:
-        data = {"source": resolve_source(comparison.data.source)}
-        comparison = comparison.model_copy(
-            update={"data": comparison.data.model_copy(update=data)}
-        )
+        source = {"source": resolve_source(comparison.data.source)}
+        data = comparison.data.model_copy(update=source)
+        comparison = comparison.model_copy(update={"data": data})
     benchmark = Benchmark.read(comparison)
     comparison = comparison.model_copy(update={"noise": benchmark.noise})
     work = _Work(comparison, benchmark, folder)
@@ -164,9 +168,6 @@ class _Work:
     def __init__(self, comparison: Comparison, benchmark: Benchmark, folder: Path) -> None:
         self.comparison, self.benchmark, self.folder = comparison, benchmark, folder
         self.first = next(iter(comparison.models))
-        # Of a model's own name none is "untrained" or "pca", see `Comparison`.
-        self.pca_file = folder / "PCA.npz"
-        self.pca_key = self._key(self._pca_settings(), None)
 
     def missing(self) -> list[tuple[str, int]]:
         """Models and seeds that are to be trained; all models by a seed before the next seed."""
@@ -174,8 +175,8 @@ class _Work:
             (name, seed)
             for seed in self.comparison.seeds
             for name in self.comparison.models
-            if self._of_model(name, seed) is None
-            or (name == self.first and self._of_untrained(seed) is None)
+            if self.kept(name, seed) is None
+            or (name == self.first and self.kept(_UNTRAINED_FILE, seed) is None)
         ]
 
     def try_out(self, name: str) -> None:
@@ -189,18 +190,15 @@ class _Work:
         """Train a model, measure it, and keep what came of it."""
         model = self.comparison.build_model(name, seed)
         with _naming(name):
-            validation = None if model.patience is None else self.benchmark.validation(model)
+            training, validation = self.benchmark.training(model), self.benchmark.validation(model)
             began = time.perf_counter()
-            model.fit(*self.benchmark.training(model), validation=validation)
+            model.fit(*training, validation=validation)
             seconds = time.perf_counter() - began
             outcome = self._measured(model, seed, seconds)
-        if name == self.first:
-            self._keep(
-                self._untrained_file(seed),
-                self._key(self.comparison.settings(name), seed),
-                self._measured(model.untrained(), seed, 0.0),
-            )
-        self._keep(self._file(name, seed), self._key(self.comparison.settings(name), seed), outcome)
+            if name == self.first:
+                untrained = self._measured(model.untrained(), seed, 0.0)
+                self._keep(_UNTRAINED_FILE, seed, untrained)
+        self._keep(name, seed, outcome)
         return outcome
 
     def _measured(self, model: Any, seed: int, seconds: float) -> Outcome:
@@ -209,27 +207,27 @@ class _Work:
 
     def keep_pca(self) -> None:
         """Fit and measure PCA, unless that is done."""
-        if _load(self.pca_file, self.pca_key) is None:
+        if self.kept(_PCA_FILE, None) is None:
             began = time.perf_counter()
-            settings = self._pca_settings()
-            pca = PrincipalComponents(settings["code_size"], self.benchmark.scaling)
+            pca = PrincipalComponents(self._units, self.benchmark.scaling)
             pca.fit(*self.benchmark.training(pca))
             seconds = time.perf_counter() - began
-            outcome = Outcome(self.benchmark.measure(pca, 0), pca.parameters, seconds)
-            self._keep(self.pca_file, self.pca_key, outcome)
+            self._keep(
+                _PCA_FILE, None, Outcome(self.benchmark.measure(pca, 0), pca.parameters, seconds)
+            )
 
     def table(self) -> Table:
-        """Scores of everything that is kept."""
+        """Scores of everything, which is kept by now."""
         seeds = self.comparison.seeds
-        found: dict[str, list[Outcome | None]] = {
-            name: [self._of_model(name, seed) for seed in seeds] for name in self.comparison.models
+        files: dict[str, tuple[str, Sequence[int | None]]] = {
+            **{name: (name, seeds) for name in self.comparison.models},
+            PCA: (_PCA_FILE, [None]),
+            UNTRAINED: (_UNTRAINED_FILE, seeds),
         }
-        found[PCA] = [_load(self.pca_file, self.pca_key)]
-        found[UNTRAINED] = [self._of_untrained(seed) for seed in seeds]
-        rows = {
-            name: self._row([one for one in outcomes if one is not None])
-            for name, outcomes in found.items()
-        }
+        rows = {}
+        for title, (name, its) in files.items():
+            outcomes = [self.kept(name, seed) for seed in its]
+            rows[title] = self._row([outcome for outcome in outcomes if outcome is not None])
         return Table(rows, len(self.benchmark.test))
 
     def _row(self, outcomes: list[Outcome]) -> Row:
@@ -245,35 +243,71 @@ class _Work:
 
     # -- files ------------------------------------------------------------------------------
 
-    def _pca_settings(self) -> dict[str, Any]:
-        size = self.comparison.settings(self.first)["code_size"]
-        return {"code_size": size if isinstance(size, int) else math.prod(size)}
+    def kept(self, name: str, seed: int | None) -> Outcome | None:
+        """What was kept by this name, if settings and data are still the same."""
+        try:
+            content = io.BytesIO(self._path(name, seed).read_bytes())  # NumPy leaves bad files open
+            with np.load(content, allow_pickle=False) as arrays:
+                if str(arrays["fingerprint"]) != self._fingerprint(name, seed):
+                    return None
+                values = {
+                    column.removeprefix(_VALUES): arrays[column]
+                    for column in arrays.files
+                    if column.startswith(_VALUES)
+                }
+                return Outcome(values, int(arrays["parameters"]), float(arrays["seconds"]))
+        except _DAMAGED:  # or absent
+            return None
 
-    def _key(self, settings: dict[str, Any], seed: int | None) -> str:
-        """What the values depend on, in short."""
-        known = [_FORMAT, settings, seed, self.benchmark.noise, self.benchmark.fingerprint]
-        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
-
-    def _file(self, name: str, seed: int) -> Path:
-        return self.folder / f"{name}-{seed}.npz"
-
-    def _untrained_file(self, seed: int) -> Path:
-        return self._file("untrained", seed)
-
-    def _of_model(self, name: str, seed: int) -> Outcome | None:
-        return _load(self._file(name, seed), self._key(self.comparison.settings(name), seed))
-
-    def _of_untrained(self, seed: int) -> Outcome | None:
-        key = self._key(self.comparison.settings(self.first), seed)
-        return _load(self._untrained_file(seed), key)
-
-    def _keep(self, path: Path, key: str, outcome: Outcome) -> None:
-        with atomic_file(path) as temporary:
+    def _keep(self, name: str, seed: int | None, outcome: Outcome) -> None:
+        with atomic_file(self._path(name, seed)) as temporary:
             np.savez_compressed(
                 temporary,
                 allow_pickle=False,
-                fingerprint=np.array(key),
+                fingerprint=np.array(self._fingerprint(name, seed)),
                 parameters=np.array(outcome.parameters),
                 seconds=np.array(outcome.seconds),
-                **{f"{_VALUES}{name}": values for name, values in outcome.values.items()},
+                **{f"{_VALUES}{column}": values for column, values in outcome.values.items()},
             )
+
+    def _path(self, name: str, seed: int | None) -> Path:
+        return self.folder / (f"{name}.npz" if seed is None else f"{name}-{seed}.npz")
+
+    def _fingerprint(self, name: str, seed: int | None) -> str:
+        """Of all that the values depend on."""
+        settings = self.comparison.settings(self.first if name == _UNTRAINED_FILE else name)
+        if name == _PCA_FILE:
+            settings = {"units": self._units, "scaling": self.comparison.settings(self.first)["scaling"]}
+        known = [_FORMAT, settings, seed, self.benchmark.noise, self.benchmark.fingerprint]
+        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def _units(self) -> int:
+        """Code units of the first model."""
+        size = self.comparison.settings(self.first)["code_size"]
+        return size if isinstance(size, int) else math.prod(size)
+
+
+def _refuse_taken(folder: Path) -> None:
+    """Refuse to write among other files."""
+    if (folder / COMPARISON).is_file() or not folder.exists():
+        return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise SettingError(
+            f"{folder} exists and holds no comparison; give a new or empty folder by --out."
+        )
+
+
+@contextmanager
+def _naming(model: str) -> Iterator[None]:
+    """Say of which model an error speaks."""
+    try:
+        yield
+    except IsthmusError as error:
+        raise type(error)(f"models.{model}: {error}") from error
+
+
+def _cells(estimate: Estimate) -> list[float | str]:
+    """Mean, low and high; the latter empty where there is no interval."""
+    interval = [estimate.low, estimate.high] if estimate.has_interval else ["", ""]
+    return [estimate.mean, *interval]

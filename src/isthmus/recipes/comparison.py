@@ -74,7 +74,7 @@ class Comparison(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        """Give each model all of its settings; what they agree on becomes what they share."""
+        """Give each model all of its settings; what most of them agree on becomes shared."""
         if not self.models:
             raise SettingError("there is no model; give at least one, as [models.NAME].")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
@@ -96,7 +96,11 @@ class Comparison(BaseModel):
                 )
         self.shared = _common(list(full.values()))
         self.models = {
-            name: {key: value for key, value in settings.items() if key not in self.shared}
+            name: {
+                key: value
+                for key, value in settings.items()
+                if key not in self.shared or value != self.shared[key]
+            }
             for name, settings in full.items()
         }
         return self
@@ -204,16 +208,20 @@ def _refuse_useless(shared: Mapping[str, Any], models: Mapping[str, Mapping[str,
 
 
 def _common(models: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Settings that two or more models have, and on which all agree that have them."""
+    """The value that most models have, of each setting that two or more of them have alike.
+
+    A setting that is ``None`` for some model is left to each, since TOML cannot say it.
+    """
     found: dict[str, list[Any]] = {}
     for model in models:
         for key, value in model.items():
             found.setdefault(key, []).append(value)
-    return {
-        key: values[0]
-        for key, values in found.items()
-        if key != "kind" and len(values) > 1 and all(value == values[0] for value in values)
-    }
+    shared = {}
+    for key, values in found.items():
+        most = max(values, key=values.count)
+        if key != "kind" and values.count(most) > 1 and None not in values:
+            shared[key] = most
+    return shared
 
 
 @contextmanager

@@ -144,18 +144,19 @@ def restore_image(model: Any, image: Image) -> Image:
             f" {wanted} channels, or a grey one."
         )
     black, step = _units(model, image)
-    result = np.empty(channels.shape, np.float32)
+    result = np.empty_like(channels)
     for first in range(0, len(channels), wanted):
-        part = channels[first : first + wanted].astype(np.float32) * step + black
+        part = channels[first : first + wanted].astype(np.float32)
+        part *= step
+        part += black
         if len(part) < wanted:
-            part = np.repeat(part, wanted, axis=0)
-        restored = _restore(model, part)
-        result[first : first + wanted] = (
-            restored if len(channels) >= wanted else restored.mean(0, keepdims=True)
-        )
-    result -= black
-    result /= step
-    return _in_type(result, image.dtype).reshape(image.shape)
+            restored = _restore(model, np.repeat(part, wanted, axis=0)).mean(0, keepdims=True)
+        else:
+            restored = _restore(model, part)
+        restored -= black
+        restored /= step
+        result[first : first + wanted] = _in_type(restored, image.dtype)
+    return result.reshape(image.shape)
 
 
 def corrupt_image(corruption: Corruption, image: Image, seed: int) -> Image:
@@ -276,9 +277,11 @@ def _restore(model: Any, image: Floats) -> Floats:
 
 
 def _in_type(values: Floats, dtype: np.dtype[Any]) -> Image:
-    if dtype.kind == "f":
-        return values.astype(dtype, copy=False)
-    return np.rint(np.clip(values, 0, np.float32(_white(dtype)))).astype(dtype)
+    """The values, which may change, rounded and limited where the type needs it."""
+    if dtype.kind == "u":
+        np.clip(values, 0, np.float32(_white(dtype)), out=values)
+        np.rint(values, out=values)
+    return values.astype(dtype, copy=False)
 
 
 # -- files --------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ class Equation:
         Ω_k, each with its weight λ_k.
     corruption
         C; ``None`` leaves the input as it is.
+    loss_part
+        Name of L among the parts of the value.
 
     Raises
     ------
@@ -40,6 +42,8 @@ class Equation:
         loss: Loss,
         penalties: Sequence[Penalty] = (),
         corruption: Corruption | None = None,
+        *,
+        loss_part: str = "reconstruction",
     ) -> None:
         wanted = loss.output_activation
         if wanted is not None and network.output_activation != wanted:
@@ -53,6 +57,7 @@ class Equation:
         self.loss = loss
         self.penalties = tuple(penalties)
         self.corruption = corruption
+        self.loss_part = loss_part
 
     def __call__(
         self, x: Tensor, y: Tensor, generator: torch.Generator, labels: Tensor | None = None
@@ -62,7 +67,7 @@ class Equation:
         code, logits = self.network.trace(corrupted)
         output = logits if self.loss.output_activation else self.network.activate(logits)
         passed = Pass(self.network, corrupted, code, logits, y, labels)
-        parts = {"reconstruction": self.loss(output, y).mean()}
+        parts = {self.loss_part: self.loss(output, y).mean()}
         for penalty in self.penalties:
             value = penalty.weight * penalty(passed)
             # Two penalties of one kind (with other settings) share a name, and both count.
