@@ -71,6 +71,10 @@ class Trial:
         """The same with fewer training images."""
         return replace(self, train=self.train[:count], train_labels=self.train_labels[:count])
 
+    def with_test(self, images: Array, labels: Array) -> Trial:
+        """The same with other test images."""
+        return replace(self, test=images, test_labels=labels)
+
     def fit(self, model: Any) -> list[Any]:
         """The model trained by each seed; the same training is not done twice."""
         settings = {**model.get_params(), "precision": "bfloat16"}
@@ -89,27 +93,27 @@ class Trial:
             models.append(self._fitted[key])
         return models
 
-    def probe(self, coder: Coder, labelled: int, images: Array | None = None) -> Array:
+    def probe(self, coder: Coder, labelled: int) -> Array:
         """Whether a linear probe on the codes finds the class of each test image, ``(N,)``.
 
-        It learns from the first `labelled` training images as they are; `images` may be the test
-        images with noise.
+        It learns from the first `labelled` training images.
         """
-        labels = self.train_labels[:labelled]
-        test = coder.transform(self.test if images is None else images)
+        labels, test = self.train_labels[:labelled], coder.transform(self.test)
         found = linear_probe(coder.transform(self.train[:labelled]), labels, test)
         return np.asarray(found == self.test_labels)
 
 
-def mnist(*, quick: bool = False, held_out: bool = False) -> Trial:
+def mnist(*, quick: bool = False, held_out: bool = False, seeds: int = 3) -> Trial:
     """MNIST: 20,000 training images and the test images.
 
     Parameters
     ----------
     quick
-        2,000 training and 500 test images, one seed, one epoch.
+        2,000 training and 500 test images, one epoch.
     held_out
         The last 10,000 training images in place of the test images, to choose settings by.
+    seeds
+        How many.
     """
     digits = read("mnist")
     test = digits.predefined_test
@@ -120,7 +124,7 @@ def mnist(*, quick: bool = False, held_out: bool = False) -> Trial:
     train = np.flatnonzero(~test)[: 2_000 if quick else 20_000]
     scored = scored[:500] if quick else scored
     parts = (images[train], digits.labels[train], images[scored], digits.labels[scored])
-    return Trial(*parts, seeds=(0,) if quick else (0, 1, 2), quick=quick)
+    return Trial(*parts, seeds=tuple(range(seeds)), quick=quick)
 
 
 # -- other images ---------------------------------------------------------------------------
@@ -224,7 +228,7 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        if math.isnan(self.low):
+        if not self.high > self.low:
             return f"{self.mean:.4g}"
         digits = max(0, min(4, 1 - math.floor(math.log10(max(self.high - self.low, 1e-4)))))
         return f"{self.mean:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"

@@ -28,6 +28,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"kind": "convolutional", "up": "bicubic", "channels": (4, 5, 6)},
     {"kind": "unet", "skips": "none", "channels": (4, 6), "up": "bilinear", "activation": "elu"},
     {"kind": "unet", "skips": "add", "channels": (8,), "convolutions": 1, "up": "nearest"},
+    {"kind": "unet", "skips": "add", "channels": (4, 6), "down": "stride"},
     {"kind": "unet", "residual": True, "channels": (6, 8), "shuffle": 2},
     {"kind": "unet", "skips": "none", "channels": (), "shuffle": 3},
 ]
@@ -42,7 +43,13 @@ class Case:
     code_size: int | tuple[int, ...] = 3
 
     def build(self, seed: int = 0, **settings: Any) -> Network:
-        return build_network({**self.spec, **settings}, self.shape, self.code_size, seed)
+        """The network; layers that start at 0, and hide all before them, are stirred."""
+        network = build_network({**self.spec, **settings}, self.shape, self.code_size, seed)
+        for module in network.modules():
+            if getattr(module, "starts_at_zero", False):
+                generator = torch.Generator().manual_seed(seed)
+                torch.nn.init.normal_(module.weight, std=0.3, generator=generator)
+        return network
 
     def samples(self, count: int = 4) -> torch.Tensor:
         return torch.rand(count, *self.shape, generator=torch.Generator().manual_seed(1))

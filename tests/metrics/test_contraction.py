@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
+from sklearn.decomposition import PCA
 
 from isthmus.core.errors import DataError, SettingError
 from isthmus.metrics import contraction
@@ -50,12 +51,16 @@ def test_directions_that_the_neighbours_do_not_span_do_not_count() -> None:
     np.testing.assert_allclose(ratios.across, 0, atol=1e-9)
 
 
-def test_the_first_principal_directions_are_taken() -> None:
+def test_along_is_the_first_directions_of_scikit_learns_pca_of_the_neighbours() -> None:
     generator = np.random.default_rng(0)
-    samples = generator.normal(size=(400, 3)) * [100, 0.1, 0.01]
-    along, across = contraction(lambda x: x[:, :1], samples, directions=1)
-    assert np.median(along) > 0.99
-    assert np.median(across) < 0.1
+    samples, matrix = generator.normal(size=(60, 6)), generator.normal(size=(6, 3))
+    near = np.argsort(cdist(samples, samples), axis=1)[:, 1:8]
+    expected = [
+        np.linalg.norm(PCA(2).fit(samples[place]).components_ @ matrix) / np.sqrt(2)
+        for place in near
+    ]
+    ratios = contraction(lambda x: x @ matrix, samples, neighbours=7, directions=2)
+    np.testing.assert_allclose(ratios.along, expected)
 
 
 def test_directions_are_about_the_neighbours_mean_not_about_the_sample() -> None:
@@ -83,13 +88,14 @@ def test_the_formula_has_both_signs_and_the_stated_step() -> None:
 
 
 def test_directions_across_are_uniform_among_those_that_are_left() -> None:
-    """Data along x₀: the mean square across is the mean of the other squared scales."""
+    """Data along x₀: any f of the others has its squared norm over 3 as mean square across."""
     samples = np.zeros((2000, 4))
     samples[:, 0] = np.arange(2000)
     scales = np.array([50.0, 1, 2, 3])
-    ratios = contraction(lambda x: x * scales, samples, directions=3, seed=5)
-    np.testing.assert_allclose(ratios.along, 50)
-    assert np.square(ratios.across).mean() == pytest.approx((1 + 4 + 9) / 3, rel=0.03)
+    for encode in (lambda x: x * scales, lambda x: x @ scales):
+        ratios = contraction(encode, samples, directions=3, seed=5)
+        np.testing.assert_allclose(ratios.along, 50)
+        assert np.square(ratios.across).mean() == pytest.approx((1 + 4 + 9) / 3, rel=0.05)
 
 
 def test_a_circle_seen_by_its_angle_and_by_its_radius() -> None:

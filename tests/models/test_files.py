@@ -39,6 +39,8 @@ CASES: dict[str, dict[str, Any]] = {
         "code_size": (3, 2, 2),
         "patience": 1,
     },
+    "largest units": {"kind": "sparse_autoencoder", "method": "batch_top_k"},
+    "head": {"kind": "class_encoder", "classification_weight": 1.0},
     "tied": {"kind": "autoencoder", "network": {"kind": "dense", "tied": True}, "scaling": "unit"},
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
@@ -25,7 +26,10 @@ EXTRA_CHECKS = (
 FEWEST_CHECKS = 47  # of scikit-learn 1.9; a check that vanishes is noticed
 
 
-@parametrize_with_checks([quick(kind) for kind in KINDS])
+WITH_CLASSIFIER = quick("stacked_autoencoder", classifier=LogisticRegression())
+
+
+@parametrize_with_checks([*map(quick, KINDS), WITH_CLASSIFIER])
 def test_estimator_contract(estimator: Any, check: Callable[[Any], None]) -> None:
     check(estimator)
 

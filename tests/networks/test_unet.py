@@ -20,6 +20,7 @@ from isthmus.networks.unet import UNet
 
 SKIPS = ["concatenate", "add", "none"]
 UPS = ["transposed", "nearest", "bilinear"]
+DOWNS = ["pool", "stride"]
 
 
 def unet(shape: tuple[int, ...] = (1, 8, 8), code_size: Any = 5, **settings: Any) -> UNet:
@@ -42,13 +43,23 @@ sides = st.integers(1, 40)
     st.integers(1, 3),
     st.sampled_from(SKIPS),
     st.sampled_from(UPS),
+    st.sampled_from(DOWNS),
     st.integers(0, 3),
     st.booleans(),
 )
 def test_any_size_comes_back(
-    height: int, width: int, shuffle: int, skips: str, up: str, levels: int, residual: bool
+    height: int,
+    width: int,
+    shuffle: int,
+    skips: str,
+    up: str,
+    down: str,
+    levels: int,
+    residual: bool,
 ) -> None:
-    network = unet(channels=(2,) * levels, shuffle=shuffle, skips=skips, up=up, residual=residual)
+    network = unet(
+        channels=(2,) * levels, shuffle=shuffle, skips=skips, up=up, down=down, residual=residual
+    )
     x = images(2, 1, height, width)
     with torch.inference_mode():
         code, logits = network.trace(x)
@@ -86,10 +97,11 @@ def test_a_single_image_row_is_no_axis_to_lose() -> None:
     assert unet((1, 7))(images(1, 1, 1)).shape == (1, 1, 1)
 
 
+@pytest.mark.parametrize("down", DOWNS)
 @pytest.mark.parametrize("up", UPS)
 @pytest.mark.parametrize("skips", SKIPS)
-def test_against_the_formula_written_out(skips: str, up: str) -> None:
-    network, x = unet((2, 8, 12), skips=skips, up=up), images(2, 2, 8, 12)
+def test_against_the_formula_written_out(skips: str, up: str, down: str) -> None:
+    network, x = unet((2, 8, 12), skips=skips, up=up, down=down), images(2, 2, 8, 12)
     first, second, deepest = network.encoder
 
     def double(number: int, y: Tensor) -> Tensor:
@@ -99,12 +111,19 @@ def test_against_the_formula_written_out(skips: str, up: str) -> None:
         enlarged = F.interpolate(y, scale_factor=2, mode=up, align_corners=smooth)
         return network.ups[number][0](enlarged)  # in the other order
 
+    def halve(number: int, y: Tensor) -> Tensor:
+        if down == "pool":
+            return y.unflatten(-1, (-1, 2)).amax(-1).unflatten(-2, (-1, 2)).amax(-2)
+        weight, bias = network.downs[number].parameters()
+        pieces = y.unflatten(-1, (-1, 2)).unflatten(-3, (-1, 2))
+        return torch.einsum("nchawb,ocab->nohw", pieces, weight) + bias[:, None, None]
+
     def join(own: Tensor, below: Tensor) -> Tensor:
         return {"concatenate": torch.cat([own, below], 1), "add": own + below, "none": below}[skips]
 
     a = first(x)
-    b = second(F.max_pool2d(a, 2))
-    code = deepest(F.max_pool2d(b, 2))
+    b = second(halve(0, a))
+    code = deepest(halve(1, b))
     b_up = network.decoder[1](join(b, double(1, code)))
     a_up = network.decoder[0](join(a, double(0, b_up)))
     found, logits = network.trace(x)
@@ -125,7 +144,7 @@ def test_the_layers_are_those_of_the_settings() -> None:
     ]
     assert network.encoder[0][0].in_channels == network.last.out_channels == 12
     kinds = {type(m).__name__ for m in network.modules() if not list(m.children())}
-    assert kinds == {"Conv2d", "ConvTranspose2d", "Silu"}  # no normalisation
+    assert kinds == {"Conv2d", "ConvTranspose2d", "MaxPool2d", "Silu"}  # no normalisation
     for level in (*network.encoder, *network.decoder):
         assert [type(m) for m in level] == [nn.Conv2d, type(network.code_activation)] * 3
         assert all(c.kernel_size == (3, 3) for c in level[::2])
@@ -175,13 +194,15 @@ def test_a_code_that_is_not_all_is_not_decoded(settings: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("shape", [(6, 7), (3, 9, 8)], ids=str)
-def test_a_residual_of_zero_gives_the_input_back(shape: tuple[int, ...]) -> None:
+def test_a_residual_network_adds_to_its_input_and_begins_with_nothing(
+    shape: tuple[int, ...],
+) -> None:
     network, plain = unet(shape, residual=True, shuffle=2), unet(shape, shuffle=2)
     x = images(2, *shape)
-    torch.testing.assert_close(network(x), x + plain(x))
-    with torch.no_grad():
-        network.last.weight.zero_()
     assert torch.equal(network(x), x)
+    network.load_state_dict(plain.state_dict())
+    assert not torch.allclose(network(x), x)
+    torch.testing.assert_close(network(x), x + plain(x))
 
 
 @pytest.mark.parametrize("output_activation", ["sigmoid", "relu", "softmax"])

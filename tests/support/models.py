@@ -13,7 +13,6 @@ from isthmus.models import MODELS
 
 Array = NDArray[Any]
 KINDS = sorted(MODELS)
-WITH_LABELS = [kind for kind in KINDS if MODELS[kind].uses_labels]
 LEARNING = {"epochs": 10, "batch_size": 64, "learning_rate": 1e-2}  # enough on digits
 _FEW_EPOCHS: dict[str, dict[str, Any]] = {
     "stacked_autoencoder": {"pretraining_epochs": 1, "classifier_epochs": 1}

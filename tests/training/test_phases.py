@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_rows_count_on(setup: Setup) -> None:
     assert [row["phase"] for row in history] == [1, 1, 1, 2, 3, 3]
     assert all(isinstance(row["phase"], float) for row in history)
     seconds = [row["seconds"] for row in history]
-    assert all(later > earlier for earlier, later in zip(seconds, seconds[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(seconds))
 
 
 def test_observers_hear_of_one_training(setup: Setup) -> None:
@@ -169,7 +170,7 @@ def test_each_phase_has_its_folder(setup: Setup, tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path / "kept")
     assert not checkpoints.any_saved()
     with pytest.raises(Crash):
-        run(setup, CrashAt(step=EPOCHS * STEPS + 1), folder=tmp_path / "kept")
+        run(setup, CrashAt(step=EPOCHS * STEPS + 2), folder=tmp_path / "kept")
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["phase-1", "phase-2"]
     assert checkpoints.any_saved()
     assert checkpoints.saved() == []

@@ -295,6 +295,8 @@ class LinearRestorer:
         b ``(D,)``.
     penalty : float
         λ.
+    value_range : tuple of float
+        Least and greatest value of the clean samples, to which results are clipped.
     """
 
     def fit(self, corrupted: NDArray[Any], clean: NDArray[Any]) -> LinearRestorer:
@@ -319,8 +321,7 @@ class LinearRestorer:
         eigenvalues, basis = eigenvalues[real], basis[:, real]
         cross = basis.T @ cross
         explained = np.square(cross).sum(1) / eigenvalues
-        rest = energy - float(explained.sum())  # what no penalty, however small, explains
-        rest = rest if rest > _ROUNDING * energy else 0.0
+        rest = max(energy - float(explained.sum()), 0.0)  # what not even the least penalty explains
 
         def error(penalty: float) -> float:
             missed = penalty / (eigenvalues + penalty)
@@ -331,10 +332,11 @@ class LinearRestorer:
         weight = basis @ (cross / (eigenvalues + self.penalty)[:, None])
         self.weight = weight.astype(np.float32)
         self.intercept = (mean_y - mean_x @ weight).astype(np.float32)
+        self.value_range = float(clean.min()), float(clean.max())
         return self
 
     def __call__(self, corrupted: NDArray[Any]) -> NDArray[np.float32]:
-        """Restored samples ``(N, ...)`` of the fitted shape, clipped to [0, 1].
+        """Restored samples ``(N, ...)`` of the fitted shape, clipped.
 
         Raises
         ------
@@ -351,7 +353,7 @@ class LinearRestorer:
                 f" have {size}."
             )
         flat = corrupted.reshape(len(corrupted), size).astype(np.float32)
-        restored = np.clip(flat @ self.weight + self.intercept, 0, 1)
+        restored = np.clip(flat @ self.weight + self.intercept, *self.value_range)
         return np.asarray(restored.reshape(corrupted.shape), np.float32)
 
 

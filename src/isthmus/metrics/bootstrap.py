@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
 
+_DRAWN_AT_ONCE = 2**18  # cases, by which the memory is bounded
+
 
 class Estimate(NamedTuple):
     """A mean, its 95 % interval, and the number of cases.
@@ -111,13 +113,16 @@ def _estimate(
     mean = float(values.mean())
     if len(counts) == 1:
         return Estimate(mean, np.nan, np.nan, cases)
-    generator = np.random.default_rng(seed)
-    means = np.empty(resamples)
-    for number in range(resamples):
-        drawn = generator.integers(0, len(counts), len(counts))
-        totals = sums[:, drawn].sum(1)
+    cases_by, trainings_by = (np.random.default_rng(key) for key in (seed, (seed, 1)))
+    means = []
+    at_once = max(1, _DRAWN_AT_ONCE // len(counts))
+    for start in range(0, resamples, at_once):
+        draws = min(at_once, resamples - start)
+        drawn = cases_by.integers(0, len(counts), (draws, len(counts)))
+        totals = sums[:, drawn].sum(2)
         if trainings > 1:
-            totals = totals[generator.integers(0, trainings, trainings - 1)]
-        means[number] = totals.mean() / counts[drawn].sum()
-    low, high = np.quantile(means, [0.025, 0.975])
+            chosen = trainings_by.integers(0, trainings, (trainings - 1, draws))
+            totals = np.take_along_axis(totals, chosen, 0)
+        means.append(totals.mean(0) / counts[drawn].sum(1))
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
     return Estimate(mean, float(low), float(high), cases)

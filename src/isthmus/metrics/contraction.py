@@ -135,6 +135,5 @@ def _ratio(
     shaped = moved.reshape(-1, *origin.shape[1:]).astype(origin.dtype)
     start = np.asarray(encode(origin), np.float64).reshape(len(origin), 1, -1)
     end = np.asarray(encode(shaped), np.float64).reshape(*both.shape[:2], -1)
-    squares = np.square(end - start).sum(2)
-    real = both.any(2)
-    return np.asarray(np.sqrt((squares * real).sum(1) / real.sum(1)) / step)
+    steps = both.any(2).sum(1)  # the others are 0, and so are theirs
+    return np.asarray(np.sqrt(np.square(end - start).sum((1, 2)) / steps) / step)

@@ -200,7 +200,7 @@ class PrincipalComponents:
         step = math.ceil(X[:1].size * len(X) / _PCA_VALUES)
         flat = self._flat(X[::step])
         self._mean = flat.mean(0)
-        self._pca = None  # all samples are alike
+        self._pca: Any = None  # all samples are alike
         if np.ptp(flat, axis=0).any():
             self._pca = PCA(min(self.units, *flat.shape), random_state=0).fit(flat)
         return self
@@ -220,11 +220,10 @@ class PrincipalComponents:
 
     def score_samples(self, X: Array) -> Array:
         """Minus the squared error of each sample, in scaled units."""
-        restored = self._mean if self._pca is None else self._restored(X)
-        return -np.square(self._flat(X) - restored).sum(1)
-
-    def _restored(self, X: Array) -> Array:
-        return np.asarray(self._pca.inverse_transform(self.transform(X)))
+        restored = self._mean
+        if self._pca is not None:
+            restored = self._pca.inverse_transform(self.transform(X))
+        return np.asarray(-np.square(self._flat(X) - restored).sum(1))
 
     def _flat(self, X: Array) -> NDArray[np.float32]:
         return scaled(self, X).reshape(len(X), -1)

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import IsthmusError, SettingError, TrainingStopped
 from isthmus.core.files import atomic_file, write_text
-from isthmus.data.fingerprint import fingerprint
 from isthmus.metrics import Estimate, bootstrap_mean, bootstrap_mean_of_seeds
 from isthmus.networks import count_parameters
 from isthmus.recipes.benchmark import Benchmark, PrincipalComponents
@@ -275,9 +274,10 @@ class _Work:
 
     def _fingerprint(self, name: str, seed: int | None) -> str:
         """Of all that the values depend on."""
-        settings = self.comparison.settings(self.first if name == _UNTRAINED_FILE else name)
+        untrained_or_pca = name in (_UNTRAINED_FILE, _PCA_FILE)
+        settings = self.comparison.settings(self.first if untrained_or_pca else name)
         if name == _PCA_FILE:
-            settings = {"units": self._units, "scaling": self.comparison.settings(self.first)["scaling"]}
+            settings = {"units": self._units, "scaling": settings["scaling"]}
         known = [_FORMAT, settings, seed, self.benchmark.noise, self.benchmark.fingerprint]
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 

@@ -27,15 +27,15 @@ from isthmus.recipes.schema import (
 
 _OF_THE_COMPARISON = {"random_state", "verbose"}  # not settings of one model
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?")
-_TAKEN = ("pca", "untrained", "comparison")  # files beside those of the models
+_TAKEN = ("pca", "untrained")  # rows that every table has
 
 
 class Comparison(BaseModel):
     """A family of models on one data set.
 
-    A setting under ``[shared]`` is that of every model whose kind has it; a kind without it is
-    left alone. What ``[models.NAME]`` says replaces it, except that a table without a ``kind``, such
-    as ``network = { tied = true }``, changes only the settings that it names.
+    A setting under ``[shared]`` is that of every model whose kind has it; the others go without.
+    What ``[models.NAME]`` says replaces it, except that a table without a ``kind``, such as
+    ``network = { tied = true }``, changes only the settings that it names.
 
     Attributes
     ----------
@@ -82,7 +82,6 @@ class Comparison(BaseModel):
         _refuse_names(self.models)
         defaults = {name: _defaults(name, model) for name, model in self.models.items()}
         refuse_unknown("shared", self.shared, set().union(*defaults.values()) - {"kind"})
-        _refuse_useless(self.shared, self.models)
         full = {
             name: _whole(f"models.{name}", self.shared, model, defaults[name])
             for name, model in self.models.items()
@@ -194,17 +193,6 @@ def _whole(
 def _replaces(value: Any) -> bool:
     """Whether a setting stands for itself; one of a table without kind changes another one."""
     return not isinstance(value, Mapping) or "kind" in value
-
-
-def _refuse_useless(shared: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse a shared setting that every model replaces: it would be changed in vain."""
-    for key in shared:
-        having = [model for model in models.values() if key in MODELS.check(model["kind"])]
-        if all(key in model and _replaces(model[key]) for model in having):
-            raise SettingError(
-                f"shared.{key} has no effect, since each model has its own; set models.NAME.{key},"
-                " or remove it."
-            )
 
 
 def _common(models: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
