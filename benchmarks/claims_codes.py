@@ -55,7 +55,7 @@ def sparsity(trial: Trial) -> Table:
     settings: dict[str, Any] = {
         "code_size": _UNITS,
         "epochs": 10,
-        "batch_size": 100,
+        "batch_size": 200,
         "learning_rate": 3e-3,
         "schedule": _CYCLE,
     }
@@ -105,7 +105,7 @@ def sparsity(trial: Trial) -> Table:
             row(label, trial.fit(model), base)
     note = (
         f"{len(trial.train):,} training images, {_UNITS} units in one layer, squared error, 10"
-        " epochs of batches of 100 by Adam at 0.003, bf16; KL with weight 0.3. A unit is active"
+        " epochs of batches of 200 by Adam at 0.003, bf16; KL with weight 0.3. A unit is active"
         " above a tenth of its greatest value on training images."
     )
     columns = ["code", "active units", f"{few} labels, %", "gain"]
@@ -120,7 +120,7 @@ def _robust_models() -> dict[str, Any]:
         "code_size": _UNITS,
         "network": {"kind": "one_layer", "tied": True, "output_activation": "sigmoid"},
         "loss": "binary_cross_entropy",
-        "epochs": 15,
+        "epochs": 10,
         "batch_size": 100,
         "learning_rate": 2e-3,
         "schedule": _CYCLE,
@@ -137,7 +137,7 @@ def _robust_models() -> dict[str, Any]:
 
 
 _ROBUST = (
-    f"{_UNITS} sigmoid units in one tied layer, binary cross-entropy, 15 epochs of batches of 100"
+    f"{_UNITS} sigmoid units in one tied layer, binary cross-entropy, 10 epochs of batches of 100"
     " by Adam at 0.002, bf16"
 )
 

@@ -85,10 +85,10 @@ class Trial:
             settings["random_state"] = seed
             key = f"{type(model).__name__} {sorted(settings.items())} {len(self.train)}"
             if key not in self._fitted:
-                began = time.perf_counter()
+                began = time.process_time()
                 fitted = clone(model).set_params(**settings).fit(self.train, self.train_labels)
                 self._fitted[key] = fitted
-                spent = time.perf_counter() - began
+                spent = time.process_time() - began
                 print(f"{type(model).__name__}, seed {seed}: {spent:.0f} s", file=sys.stderr)
             models.append(self._fitted[key])
         return models

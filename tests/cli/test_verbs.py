@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from isthmus.cli import app
 from isthmus.data import write_images
-from isthmus.recipes import find_recipe, recipe_names
+from isthmus.recipes import comparison_names, find_recipe, recipe_names
 
 Call = Callable[..., Result]
 Refuse = Callable[..., str]
@@ -57,7 +57,7 @@ def test_a_copied_recipe_can_be_trained(call: Call, here: Path) -> None:
 
 def test_recipes(call: Call, refuse: Refuse, here: Path) -> None:
     listed = call("recipes", "ls").stdout.splitlines()
-    assert [line.split()[0] for line in listed] == recipe_names()
+    assert [line.split()[0] for line in listed] == [*recipe_names(), *comparison_names()]
     for name in recipe_names():
         assert call("recipes", "show", name).stdout == find_recipe(name)[1]
     (here / "mine").mkdir()
@@ -83,7 +83,7 @@ def test_compare_pairs_the_same_samples(call: Call, digits: Path, trees: Path) -
     shown = call("compare", digits, "wide").stdout
     assert f"squared error, per sample: wide minus {digits} is -" in shown
     assert "over 359 paired samples" in shown
-    assert shown.count("PCA of its size") == 2
+    assert shown.count("its PCA") == 2
     shown = call("compare", digits, trees).stdout
     assert "no paired difference" in shown
     assert "binary cross-entropy" not in shown  # only one of them has it

@@ -18,11 +18,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC, LinearSVC
+from sklearn.utils import get_tags
 
 import isthmus
 from isthmus.core.errors import DataError, ModelFileError, SettingError
 from isthmus.models import StackedAutoencoder
-from support.models import Array, digit_labels
+from support.models import Array, digit_labels, likeness
 from support.trainings import same_weights
 
 SETTINGS: dict[str, Any] = {
@@ -92,6 +93,8 @@ def test_the_classifier_trains_a_copy_of_the_encoder(table: Array) -> None:
     assert not torch.equal(ours[0].weight, whole[0].weight)
     heads = [model.classifier_network_.head.weight for model in (none, some)]
     assert not torch.equal(*heads)
+    untrained = stacked(pretraining_epochs=0, epochs=0, classifier_epochs=0).fit(samples, labels)
+    assert likeness(heads[0], untrained.network_.encoder[0].weight) < 0.4  # 80 numbers
 
 
 def test_the_classifiers_learning_rate(table: Array) -> None:
@@ -113,6 +116,7 @@ def test_names_of_classes(table: Array) -> None:
 
 
 def test_score_without_labels_is_minus_the_error(table: Array, fitted: Any) -> None:
+    assert not get_tags(fitted).target_tags.required
     error = np.square(fitted.reconstruct(table) - table).sum(1).mean()
     assert fitted.score(table) == pytest.approx(-error, rel=1e-4)
     unclassified = stacked(classifier=None).fit(table[:FEW], digit_labels()[:FEW])

@@ -19,14 +19,14 @@ from sklearn.preprocessing import StandardScaler
 from isthmus import SparseAutoencoder
 from isthmus.core.errors import DataError, SettingError, TrainingError, TrainingStopped
 from isthmus.corruption import CORRUPTIONS
-from isthmus.data import CATALOGUE, read, split, write_table
+from isthmus.data import CATALOGUE, DataSet, read, split, write_table
 from isthmus.metrics import bootstrap_mean, bootstrap_mean_of_seeds, matched_accuracy
-from isthmus.networks import build_network, count_parameters
 from isthmus.recipes import comparison_names, find_comparison, find_recipe
 from isthmus.recipes.benchmark import Benchmark, PrincipalComponents
 from isthmus.recipes.comparing import Table, run_comparison
 from isthmus.recipes.comparison import Comparison, parse_comparison
 from isthmus.recipes.restoration import corrupt
+from isthmus.training import Rows
 
 TEXT = """
 title = "Two models"
@@ -35,7 +35,8 @@ seeds = [3, 5]
 
 [data]
 source = "digits"
-test = 0.3
+test = 0.1
+limit = 400
 
 [shared]
 code_size = 8
@@ -76,11 +77,18 @@ def test_every_comparison_is_whole_and_says_so_again(name: str) -> None:
     assert comparison.description.strip().endswith(".")
     assert len(comparison.seeds) >= 3
     assert comparison.data.source in CATALOGUE
-    shape = CATALOGUE[comparison.data.source].sample_shape
-    for model in comparison.models:
-        settings = comparison.build_model(model, 0)._checked_settings()
-        network = build_network(settings["network"], shape, settings["code_size"])
-        assert count_parameters(network) > 0
+
+
+@pytest.mark.parametrize("name", comparison_names())
+def test_every_comparison_builds_its_models(name: str) -> None:
+    comparison = parse_comparison(find_comparison(name)[1], name)
+    shape = CATALOGUE[str(comparison.data.source)].sample_shape
+    samples = np.random.default_rng(0).integers(0, 256, (20, *shape), np.uint8)
+    for title in comparison.models:
+        model = comparison.build_model(title, 0)
+        passes = [key for key in model.get_params() if key.endswith("epochs")]
+        model.set_params(**dict.fromkeys(passes, 0)).fit(samples, np.arange(20) % 10)
+        assert model.transform(samples).shape == (20, comparison.settings(title)["code_size"])
 
 
 def test_what_is_shared_reaches_the_models_that_have_it() -> None:
@@ -108,7 +116,7 @@ def test_defaults_that_are_not_those_of_the_kind() -> None:
     change = "models.by-class={kind='stacked_autoencoder', network='dense'}"
     comparison = parse(change, "shared={epochs=1}", text=text)
     assert comparison.settings("by-class")["classifier"] is None
-    assert "classifier" not in comparison.to_toml()
+    assert "classifier =" not in comparison.to_toml()
     linear = parse("models.by-class={kind='linear_autoencoder'}", "shared={epochs=1}", text=text)
     assert linear.settings("by-class")["scaling"] == {"kind": "auto"}
     softmax = parse(change, "models.by-class.classifier=softmax", "shared={epochs=1}", text=text)
@@ -221,7 +229,7 @@ def test_rows_and_columns(done: tuple[Path, Table]) -> None:
     _, table = done
     assert list(table.rows) == ["plain", "few-units", "by-class", "PCA", "untrained network"]
     assert table.columns == COLUMNS
-    assert table.samples == 539
+    assert table.samples == 180
     assert [row.seeds for row in table.rows.values()] == [2, 2, 2, 1, 2]
     weights = 2 * 64 * 8 + 8 + 64
     counts = [row.parameters for row in table.rows.values()]
@@ -248,17 +256,24 @@ def test_the_csv_is_the_table(done: tuple[Path, Table]) -> None:
             else:
                 assert interval == ["", ""]
         assert int(written["parameters"]) == row.parameters
-        assert (int(written["seeds"]), int(written["samples"])) == (row.seeds, 539)
+        assert (int(written["seeds"]), int(written["samples"])) == (row.seeds, 180)
+
+
+def parted(dataset: DataSet) -> tuple[Any, Any]:
+    """Places of the training samples, of which 400 are used, and of the test samples."""
+    parts = split(dataset, test=0.1)
+    order = np.random.default_rng(0).permutation(parts.train)
+    return np.sort(order[:400]), parts.test
 
 
 def test_the_numbers_of_one_model_found_by_hand(done: tuple[Path, Table]) -> None:
     folder, table = done
     dataset = read("digits")
     assert dataset.labels is not None
-    parts = split(dataset, test=0.3)
+    training, tested = parted(dataset)
     images = dataset.samples.astype(np.float32)
-    train, test = images[parts.train], images[parts.test]
-    labels, known = dataset.labels[parts.test], dataset.labels[parts.train]
+    train, test = images[training], images[tested]
+    labels, known = dataset.labels[tested], dataset.labels[training]
     by_column: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for seed in (3, 5):
         model = SparseAutoencoder(
@@ -270,11 +285,11 @@ def test_the_numbers_of_one_model_found_by_hand(done: tuple[Path, Table]) -> Non
             batch_size=64,
             learning_rate=0.01,
             random_state=seed,
-        ).fit(dataset.samples[parts.train])
+        ).fit(dataset.samples[training])
         codes = model.transform(test)
         rebuilt = model.reconstruct(test)
         by_column["squared_error"].append(np.square((rebuilt - test) / 16).sum((1, 2)))
-        # The probe may learn from all 1,078 of the at most 5,000 training samples.
+        # The probe may learn from all 400 of the at most 5,000 training samples.
         probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         probe.fit(model.transform(train), known)
         by_column["probe_accuracy"].append(probe.predict(codes) == labels)
@@ -298,12 +313,11 @@ def test_the_numbers_of_one_model_found_by_hand(done: tuple[Path, Table]) -> Non
 
 def test_the_row_of_pca_is_scikit_learns(done: tuple[Path, Table]) -> None:
     dataset = read("digits")
-    parts = split(dataset, test=0.3)
+    training, tested = parted(dataset)
     flat = dataset.samples.reshape(len(dataset), -1) / 16
-    pca = PCA(8).fit(flat[parts.train])
-    tested = flat[parts.test]
-    restored = pca.inverse_transform(pca.transform(tested))
-    expected = np.square(restored - tested).sum(1)
+    pca = PCA(8).fit(flat[training])
+    restored = pca.inverse_transform(pca.transform(flat[tested]))
+    expected = np.square(restored - flat[tested]).sum(1)
     found = done[1].rows["PCA"].columns["squared_error"]
     assert found.mean == pytest.approx(expected.mean(), rel=1e-4)
     assert found.low == pytest.approx(bootstrap_mean(expected).low, rel=1e-4)
@@ -341,7 +355,7 @@ def test_nothing_is_trained_twice(
     assert {path.name: path.stat().st_mtime_ns for path in copied.glob("*.npz")} == before
     assert (copied / "comparison.csv").read_text() == (done[0] / "comparison.csv").read_text()
     again = run_comparison(parse(text=(copied / "comparison.toml").read_text()), copied)
-    assert again.rows == done[1].rows or again.to_csv() == done[1].to_csv()  # NaN ≠ NaN
+    assert again.to_csv() == done[1].to_csv()
 
 
 @pytest.mark.parametrize("how", ["absent", "cut", "foreign"])
@@ -426,7 +440,10 @@ def test_ctrl_c_keeps_what_is_finished(
 
 def test_a_training_that_fails_names_its_model(tmp_path: Path) -> None:
     folder = tmp_path / "two"
-    wild = ["models.few-units.learning_rate=1e30", "models.few-units.network.output_activation=none"]
+    wild = [
+        "models.few-units.learning_rate=1e30",
+        "models.few-units.network.output_activation=none",
+    ]
     with pytest.raises(TrainingError, match=r"^models\.few-units: "):
         run_comparison(parse(*wild), folder)
     assert (folder / "plain-3.npz").exists()
@@ -488,9 +505,7 @@ def test_groups_are_drawn_whole(tmp_path: Path) -> None:
         ("shared.scaling={kind='unit', low=0, high=1}", "from 0 to 1"),
     ],
 )
-def test_what_cannot_be_carried_out_writes_nothing(
-    tmp_path: Path, change: str, words: str
-) -> None:
+def test_what_cannot_be_carried_out_writes_nothing(tmp_path: Path, change: str, words: str) -> None:
     with pytest.raises((SettingError, DataError), match=words):
         run_comparison(parse("noise={kind='gaussian', sigma=0.1}", change), tmp_path / "runs/two")
     assert not (tmp_path / "runs").exists()
@@ -518,7 +533,7 @@ def test_pca_of_samples_that_are_all_alike() -> None:
     benchmark = Benchmark.read(parse())
     pca = PrincipalComponents(3, benchmark.scaling)
     alike = np.ones((20, 8, 8))
-    pca.fit(benchmark.training(pca)[0].__class__(alike, np.arange(20)))
+    pca.fit(Rows(alike, np.arange(20)))
     assert not pca.score_samples(alike).any()
     assert pca.transform(alike).shape == (20, 1)
     assert pca.parameters == 64

@@ -35,6 +35,13 @@ def digit_labels() -> Array:
     return np.asarray(load_digits().target)
 
 
+def likeness(one: Any, other: Any) -> float:
+    """Correlation of the first numbers of two tensors of weights; 1 for draws of one seed."""
+    count = min(one.numel(), other.numel())
+    numbers = [weight.detach().flatten()[:count] for weight in (one, other)]
+    return float(abs(np.corrcoef(np.stack(numbers))[0, 1]))
+
+
 def fit(model: Any, samples: Any, which: Any = slice(None), **options: Any) -> Any:
     """Fitted to the digits at some places, with their labels if the kind uses them."""
     labels = digit_labels()[which][: len(samples)] if model.uses_labels else None

@@ -101,8 +101,11 @@ def score(target: Array, outputs: dict[str, Array]) -> dict[str, dict[str, Array
 def facts_of_fitting(model: Any, train: DataSet, validation: DataSet) -> dict[str, float]:
     """Errors on training samples, for comparison with the test error, and what the code is like.
 
+    Nothing of a model that restores corrupted samples, whose code is not looked at.
     The pixel accuracy on the validation samples is the "validation accuracy" of lecture note 001.
     """
+    if model.restores:
+        return {}
     some = train.samples[:_TRAINING_CASES]
     facts = {"squared error on training samples": float(-np.mean(model.score_samples(some)))}
     codes = np.asarray(model.transform(some))
@@ -110,7 +113,7 @@ def facts_of_fitting(model: Any, train: DataSet, validation: DataSet) -> dict[st
     facts["dead code units"] = float(dead_units(codes))
     if model.network_.code_activation.code_range == (0.0, 1.0):
         facts["mean activation of the code"] = float(codes.mean())
-    if len(validation) and not model.restores:
+    if len(validation):
         target = scaled(model, validation.samples)
         outputs = {"model": scaled(model, model.reconstruct(validation.samples))}
         shares = score(target, outputs)["model"].get("pixel_accuracy")
