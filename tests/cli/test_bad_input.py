@@ -252,7 +252,7 @@ def test_a_full_memory(
     def full(*given: Any, **more: Any) -> None:
         raise error
 
-    monkeypatch.setattr("isthmus.models.autoencoder.train", full)
+    monkeypatch.setattr("isthmus.models._estimator.train", full)
     assert "memory is full" in refuse(*TABLE)
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.core.errors import SettingError
+from isthmus.core.registry import check_settings
 from isthmus.data import CATALOGUE
 from isthmus.models import MODELS
 from isthmus.networks import build_network, count_parameters
@@ -56,8 +57,8 @@ def test_every_recipe_builds_its_network(name: str) -> None:
     model = recipe.build_model()
     assert type(model) is MODELS[recipe.model["kind"]]
     if recipe.data.source is not None:
-        settings = model._checked_settings()
-        shape = CATALOGUE[recipe.data.source].sample_shape
+        model._take_settings(check_settings(type(model), model.get_params(deep=False), name))
+        shape, settings = CATALOGUE[recipe.data.source].sample_shape, model.settings_
         network = build_network(settings["network"], shape, settings["code_size"])
         assert count_parameters(network) > 0
 
