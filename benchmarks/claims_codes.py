@@ -383,13 +383,13 @@ def stacked(trial: Trial) -> Table:
         },
         "corruption": {"kind": "masking", "fraction": 0.25},
         "loss": "binary_cross_entropy",
-        "batch_size": 100,
         "learning_rate": 2e-3,
         "schedule": _CYCLE,
     }
-    layered = {"pretraining_epochs": 5, "epochs": 5, "classifier_epochs": 20, **settings}
-    direct = {"pretraining_epochs": 0, "epochs": 0, "classifier_epochs": 20, **settings}
-    codes = trial.fit(StackedAutoencoder(**{**layered, "classifier": None}))
+    unlabelled = {"pretraining_epochs": 5, "epochs": 5, "batch_size": 100, "classifier": None}
+    layered = {"pretraining_epochs": 10, "epochs": 10, "classifier_epochs": 30}
+    direct = {"pretraining_epochs": 0, "epochs": 0, "classifier_epochs": 30}
+    codes = trial.fit(StackedAutoencoder(**unlabelled, **settings))
     rows = []
     for name, fitted in {"raw pixels": [Pixels()], "codes": codes}.items():
         linear = [percent([trial.probe(model, n) for model in fitted]) for n in (500, many)]
@@ -400,15 +400,17 @@ def stacked(trial: Trial) -> Table:
         "softmax, encoder not trained before": direct,
         "softmax, encoder trained layer by layer": layered,
     }.items():
-        parts = [trial.first(count) for count in (500, many)]
-        models = [part.fit(StackedAutoencoder(**whole)) for part in parts]
+        models = [
+            trial.first(n).fit(StackedAutoencoder(batch_size=n // 50, **whole, **settings))
+            for n in (500, many)
+        ]
         hits = [[model.predict(trial.test) == trial.test_labels for model in m] for m in models]
         rows.append([name, *map(percent, hits)])
     note = (
-        "784-500-250-50, sigmoid layers, a quarter of the inputs masked, binary cross-entropy, 5"
-        " epochs for each layer and 5 for the whole, 20 for the softmax layer, batches of 100, Adam"
-        f" at 0.002, bf16. Codes are those of {len(trial.train):,} unlabelled images; the networks"
-        " of the last two rows see the labelled images only."
+        "784-500-250-50, sigmoid layers, a quarter of the inputs masked, binary cross-entropy, Adam"
+        f" at 0.002, bf16. Codes are those of {len(trial.train):,} images without labels, 5 epochs"
+        " for each layer and 5 for the whole, batches of 100; the networks of the last two rows see"
+        " the labelled images only, 10 and 10 epochs, 30 of the softmax layer, 50 steps each."
     )
     return Table(["classifier", "500 labels, %", f"{many:,} labels, %"], rows, note)
 

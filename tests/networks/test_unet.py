@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -70,12 +70,16 @@ def test_any_size_comes_back(
         assert torch.isfinite(logits).all()
 
 
-@given(sides, sides)
-def test_the_padding_is_a_reflection_at_the_bottom_and_the_right(height: int, width: int) -> None:
-    network, x = unet(), images(1, 1, height, width)
+@given(sides, sides, st.sampled_from([1, 3]))
+@example(height=7, width=7, shuffle=3)  # one more row than is missing: as far as reflections go
+@example(height=6, width=6, shuffle=3)  # as many rows as are missing
+def test_the_padding_is_a_reflection_at_the_bottom_and_the_right(
+    height: int, width: int, shuffle: int
+) -> None:
+    network, x = unet(channels=(3, 4), shuffle=shuffle), images(1, 1, height, width)
     padded = x.numpy()
     for axis, size in ((2, height), (3, width)):
-        missing = -size % 4
+        missing = -size % (4 * shuffle)
         sides: list[tuple[int, int]] = [(0, 0)] * 4
         sides[axis] = (0, missing)
         padded = np.pad(padded, sides, mode="reflect" if missing < size else "edge")
