@@ -171,6 +171,28 @@ def test_penalties_are_drawn_apart(tmp_path: Path, make: Make) -> None:
     check_page(make(table(tmp_path), "data.labels=kind", penalty), *GENERAL, "columns")
 
 
+def test_one_layer_shows_its_features(make: Make) -> None:
+    run = make("digits", "model.network={kind='one_layer'}", "data.limit=50")
+    check_page(run, *GENERAL, *PANELS, "grid", "features", "sums")
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_a_denoiser_shows_restorations(tmp_path: Path, make: Make, colour: bool) -> None:
+    changes = ("model.kind=denoising_autoencoder", "model.corruption=salt_and_pepper")
+    run = make(images(tmp_path, colour=colour), *changes)
+    page = check_page(run, "restorations", "errors", "loss")
+    assert "corrupted sample" in page.text
+    assert "linear ridge" in page.text
+
+
+def test_phases_of_a_stacked_training_are_drawn(make: Make) -> None:
+    changes = ("model.kind=stacked_autoencoder", "training.pretraining_epochs=1")
+    run = make("digits", *changes, "training.classifier_epochs=2", "data.limit=300")
+    assert [row["phase"] for row in run.model.history_] == [1, 2, 3, 3, 4, 4]
+    page = check_page(run, *GENERAL, *PANELS, "grid")
+    assert "linear probe accuracy" in page.text
+
+
 def test_codes_that_are_all_alike(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make("digits", "training.epochs=0")
     codes = np.zeros((359, 2), np.float32)

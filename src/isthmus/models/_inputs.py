@@ -79,7 +79,10 @@ class InputsMixin:
         unknown = np.setdiff1d(labels, self.classes_)
         if len(unknown):
             strange = unknown.tolist()[0]
-            raise DataError(f"The class {strange!r} was not among those of the training.")
+            raise DataError(
+                f"The class {strange!r} was not among those of the training samples; give some of"
+                " each class, or leave it out of the validation."
+            )
         numbers: NDArray[np.int64] = np.searchsorted(self.classes_, labels)
         return numbers
 
