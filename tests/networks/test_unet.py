@@ -70,16 +70,16 @@ def test_any_size_comes_back(
         assert torch.isfinite(logits).all()
 
 
-@given(sides, sides, st.sampled_from([1, 3]))
-@example(height=7, width=7, shuffle=3)  # one more row than is missing: as far as reflections go
-@example(height=6, width=6, shuffle=3)  # as many rows as are missing
+@given(sides, sides, st.sampled_from([1, 3]), st.integers(0, 2))
+@example(height=2, width=2, shuffle=3, levels=0)  # reflections go as far as one less than a side
+@example(height=6, width=6, shuffle=3, levels=2)  # and no farther
 def test_the_padding_is_a_reflection_at_the_bottom_and_the_right(
-    height: int, width: int, shuffle: int
+    height: int, width: int, shuffle: int, levels: int
 ) -> None:
-    network, x = unet(channels=(3, 4), shuffle=shuffle), images(1, 1, height, width)
+    network, x = unet(channels=(3,) * levels, shuffle=shuffle), images(1, 1, height, width)
     padded = x.numpy()
     for axis, size in ((2, height), (3, width)):
-        missing = -size % (4 * shuffle)
+        missing = -size % (2**levels * shuffle)
         sides: list[tuple[int, int]] = [(0, 0)] * 4
         sides[axis] = (0, missing)
         padded = np.pad(padded, sides, mode="reflect" if missing < size else "edge")

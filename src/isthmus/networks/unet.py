@@ -125,7 +125,7 @@ class UNet(Network):
         height, width = (math.ceil(side / self._stride) for side in self.sample_shape[-2:])
         if isinstance(code_size, int):
             return code_size, height, width
-        if len(code_size) != 3 or tuple(code_size[1:]) != (height, width):
+        if tuple(code_size[1:]) != (height, width):
             raise SettingError(
                 f"code_size {tuple(code_size)} does not fit: this U-Net brings"
                 f" {' x '.join(map(str, self.sample_shape[-2:]))} pixels to {height} x {width}, so"
