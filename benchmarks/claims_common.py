@@ -231,7 +231,8 @@ class Interval:
         if not self.high > self.low:
             return f"{self.mean:.4g}"
         digits = max(0, min(4, 1 - math.floor(math.log10(max(self.high - self.low, 1e-4)))))
-        return f"{self.mean:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        mean, low, high = (f"{value:.{digits}f}" for value in (self.mean, self.low, self.high))
+        return mean if low == high else f"{mean} [{low}, {high}]"
 
 
 def interval(values: Sequence[Any]) -> Interval:

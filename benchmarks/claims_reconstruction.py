@@ -109,7 +109,7 @@ def dense(code_size: int) -> Autoencoder:
             "activation": "silu",
             "output_activation": "sigmoid",
         },
-        epochs=15,
+        epochs=20,
         batch_size=500,
         learning_rate=0.01,
         optimizer={"kind": "muon", "weight_decay": 0.1},
@@ -117,7 +117,7 @@ def dense(code_size: int) -> Autoencoder:
     )
 
 
-_DENSE = "784-512-256-code, SiLU, sigmoid output, squared error, 15 epochs of batches of 500, bf16"
+_DENSE = "784-512-256-code, SiLU, sigmoid output, squared error, 20 epochs of batches of 500, bf16"
 
 
 def other_distributions(trial: Trial) -> Table:
