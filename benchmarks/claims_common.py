@@ -22,6 +22,7 @@ from isthmus.data import read
 from isthmus.metrics import linear_probe
 
 Array = NDArray[Any]
+CYCLE = {"kind": "one_cycle", "warmup": 0.1}
 _EPOCHS = ("epochs", "pretraining_epochs", "classifier_epochs")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from claims_common import (
+    CYCLE,
     Array,
     Components,
     Table,
@@ -42,7 +43,7 @@ def copying(trial: Trial) -> Table:
         "epochs": 12,
         "batch_size": 100,
         "learning_rate": 3e-3,
-        "schedule": {"kind": "one_cycle", "warmup": 0.1},
+        "schedule": CYCLE,
     }
     relu = {"kind": "one_layer", "code_activation": "relu"}
     tied = {"kind": "one_layer", "tied": True}
@@ -113,7 +114,7 @@ def dense(code_size: int) -> Autoencoder:
         batch_size=500,
         learning_rate=0.01,
         optimizer={"kind": "muon", "weight_decay": 0.1},
-        schedule={"kind": "one_cycle", "warmup": 0.1},
+        schedule=CYCLE,
     )
 
 
