@@ -179,7 +179,7 @@ def test_validation_without_labels_or_of_other_classes(table: Array) -> None:
         model.fit(table[:200], labels[:200], validation=table[200:])
     few = labels < 9
     with pytest.raises(
-        DataError, match="^The class 9 was not among those of the training samples; "
+        DataError, match=r"^The class 9 was not among those of the training samples; "
     ):
         model.fit(table[few], labels[few], validation=(table, labels))
     with pytest.raises(DataError, match=r"^The class 'nine' was not among those"):
