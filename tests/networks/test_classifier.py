@@ -15,7 +15,7 @@ CLASSES, SHAPE = 4, (8, 8)
 NETWORKS: dict[str, tuple[Any, Any]] = {
     "dense": ({"kind": "dense", "hidden_sizes": (7,)}, 5),
     "tied": ({"kind": "dense", "hidden_sizes": (7,), "tied": True}, 5),
-    "one layer": ("one_layer", 5),
+    "one layer": ({"kind": "one_layer", "output_activation": "sigmoid"}, 5),
     "largest": (
         {"kind": "dense", "hidden_sizes": (), "code_activation": {"kind": "top_k", "active": 2}},
         5,
