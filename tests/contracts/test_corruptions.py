@@ -177,7 +177,7 @@ def test_data_out_of_range_are_refused_with_a_way_out(spec, data, sentence):
         ("haze", "beta", [0, 1], "beta.0: should be greater than 0, but it is 0."),
         ("haze", "airlight", [0.5, 1.5], "airlight.1: should be less than or equal to 1, but it"),
         ("haze", "airlight", [1, 0.5], "airlight: a range is written [lowest, highest], not [1,"),
-        ("haze", "depth", "deep", "depth: should be 'ramp' or 'flat', but it is 'deep'."),
+        ("haze", "depth", "deep", "depth: should be 'ramp', 'part' or 'flat', but it is 'deep'."),
     ],
 )
 def test_setting_that_makes_no_sense_is_refused(kind, key, value, fault):
@@ -444,6 +444,17 @@ def test_haze_draws_air_and_light_of_each_image_uniformly(kind, shape, seeded):
     np.testing.assert_allclose(arriving, expected + 0 * arriving, rtol=0, atol=1e-12)
     expected = airlight.reshape(600, 1, 1, 1) * (1 - arriving)
     np.testing.assert_allclose(dark, expected, rtol=0, atol=1e-12)
+
+
+def test_haze_over_a_part_of_the_way(seeded):
+    """Depth falls evenly from row to row, between two uniform draws, whatever air and light."""
+    x = torch.zeros(600, 5, 2, dtype=torch.float64)
+    haze = Haze(beta=(1.0, 1.0), airlight=(1.0, 1.0), depth="part")
+    depth = -np.log1p(-haze(x, seeded(2)).numpy())[:, :, 0]
+    far, near = depth[:, 0], depth[:, -1]
+    np.testing.assert_allclose(depth, np.linspace(far, near, 5, axis=1), atol=1e-12)
+    assert_uniform(far**2, 0, 1)  # the greater of two draws
+    assert_uniform((1 - near) ** 2, 0, 1)
 
 
 @pytest.mark.parametrize("shape", [(5, 4), (3, 4, 5), (2, 1, 4, 5), (4, 1)], ids=str)

@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 
 from isthmus.core.errors import DataError, SettingError
-from isthmus.metrics import contraction
+from isthmus.metrics import contraction, contraction_map
 
 Array = NDArray[Any]
 
@@ -181,3 +181,23 @@ def test_samples_without_neighbours_or_directions_are_refused(
 def test_steps_that_go_nowhere_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match="at least 1 direction and a share greater than 0"):
         contraction(lambda x: x, np.random.default_rng(0).random((20, 3)), **settings)
+
+
+# -- the map --------------------------------------------------------------------------------
+
+
+def test_the_map_of_an_encoder_that_keeps_the_data_alone_does_not_rise_across() -> None:
+    line = np.outer(np.linspace(0, 1, 60), [0.6, 0.8, 0])
+    found = contraction_map(lambda x: x @ np.array([[0.6], [0.8], [0]]), line, places=5)
+    assert found.steps.tolist() == [-1, -0.5, 0, 0.5, 1]
+    distances = found.distances / found.distances[2, 4]
+    np.testing.assert_allclose(distances, np.tile([1, 0.5, 0, 0.5, 1], (5, 1)), atol=1e-9)
+
+
+@given(scale=st.floats(0.1, 10), size=st.integers(2, 6))
+def test_the_map_of_what_lengthens_all_alike_is_round(scale: float, size: int) -> None:
+    samples = np.random.default_rng(size).normal(size=(30, size))
+    near = np.sort(cdist(samples, samples), axis=1)[:, 1:11].mean(1)
+    found = contraction_map(lambda x: scale * x, samples, places=7, origins=4)
+    radii = np.hypot(*np.meshgrid(found.steps, found.steps))
+    np.testing.assert_allclose(found.distances, scale * np.median(near) * radii, atol=1e-9)

@@ -23,6 +23,7 @@ from sklearn.utils import get_tags
 import isthmus
 from isthmus.core.errors import DataError, ModelFileError, SettingError
 from isthmus.models import StackedAutoencoder
+from isthmus.training import Observer
 from support.models import Array, digit_labels, likeness
 from support.trainings import same_weights
 
@@ -300,3 +301,37 @@ def test_bad_settings(table: Array, settings: dict[str, Any], words: str) -> Non
     with pytest.raises(SettingError, match=words) as caught:
         stacked(**settings).fit(table[:50])
     assert "\n" not in str(caught.value)
+
+
+def test_untrained_it_has_an_untrained_classifier(table: Array, fitted: Any) -> None:
+    labels = digit_labels()[FEW:]
+    before = stacked(pretraining_epochs=0, epochs=0, classifier_epochs=0)
+    before.fit(table[:FEW], digit_labels()[:FEW])
+    twin = fitted.untrained()
+    assert same_weights(twin.classifier_network_, before.classifier_network_)
+    assert twin.score(table[FEW:], labels) < fitted.score(table[FEW:], labels) - 0.2
+    neighbours = stacked(classifier=KNeighborsClassifier()).fit(table[:FEW], digit_labels()[:FEW])
+    with pytest.raises(DataError, match="no classifier"):
+        neighbours.untrained().predict(table)
+
+
+def test_a_corruption_that_does_not_fit_the_codes_is_refused_before_any_layer(
+    table: Array,
+) -> None:
+    noise = {"kind": "gaussian", "sigma": 0.1, "clip": True}
+    network = {"kind": "dense", "hidden_sizes": [24], "activation": "silu"}
+    begun: list[object] = []
+
+    class Told(Observer):
+        def stepped(self, state: Any) -> None:
+            begun.append(state)
+
+    with pytest.raises(SettingError) as caught:
+        stacked(corruption=noise, network=network).fit(table / 2, observer=Told())
+    assert not begun
+    assert str(caught.value) == (
+        "The corruption 'gaussian' needs values from 0 to 1, but every layer's codes are corrupted"
+        " too, and units with the activation 'silu' go from -0.2785 to inf; use 'sigmoid' units, or"
+        " another corruption, or clip = false where it has that."
+    )
+    stacked(corruption={**noise, "clip": False}, network=network).fit(table)

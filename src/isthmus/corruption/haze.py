@@ -28,7 +28,8 @@ class Haze(ImageCorruption):
         Range of A, the brightness of the air, the same in all channels; each image draws its own.
     depth
         ``"ramp"``: d falls from 1 in the top row (far) to 0 in the bottom row (near);
-        ``"flat"``: d = 1 everywhere. With a depth map at hand use `corrupt`.
+        ``"part"``: it falls over a random part of that way, as in a piece that was cut out of a
+        larger image; ``"flat"``: d = 1 everywhere. With a depth map at hand use `corrupt`.
     """
 
     domain = (0.0, 1.0)
@@ -38,7 +39,7 @@ class Haze(ImageCorruption):
         *,
         beta: PositiveRange = (0.6, 1.8),
         airlight: ProbabilityRange = (0.7, 1.0),
-        depth: Literal["ramp", "flat"] = "ramp",
+        depth: Literal["ramp", "part", "flat"] = "ramp",
     ) -> None:
         self.beta = beta
         self.airlight = airlight
@@ -46,9 +47,15 @@ class Haze(ImageCorruption):
 
     def change(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Hazy images."""
-        nearest = 1 if self.depth == "flat" else 0
-        ramp = torch.linspace(1, nearest, images.shape[2], dtype=images.dtype, device=images.device)
-        depth = ramp.unsqueeze(1).expand(images.shape[2:])
+        far, near = torch.ones_like(images[:, 0, 0, 0]), torch.zeros_like(images[:, 0, 0, 0])
+        if self.depth == "flat":
+            near = far
+        elif self.depth == "part":
+            near, far = (draw((0.0, 1.0), images, generator) for _ in range(2))
+            near, far = torch.minimum(near, far), torch.maximum(near, far)
+        rows = torch.linspace(0, 1, images.shape[2], dtype=images.dtype, device=images.device)
+        ramp = torch.lerp(far[:, None], near[:, None], rows)
+        depth = ramp.unsqueeze(2).expand(-1, *images.shape[2:])
         beta, airlight = (
             draw(setting, images, generator) for setting in (self.beta, self.airlight)
         )

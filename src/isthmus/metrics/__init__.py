@@ -11,12 +11,18 @@ from isthmus.metrics.codes import (
     linear_probe,
     matched_accuracy,
 )
-from isthmus.metrics.contraction import Contraction, contraction
+from isthmus.metrics.contraction import (
+    Contraction,
+    ContractionMap,
+    contraction,
+    contraction_map,
+)
 from isthmus.metrics.subspace import principal_angles
 
 __all__ = [
     "METRICS",
     "Contraction",
+    "ContractionMap",
     "Estimate",
     "Metric",
     "active_units",
@@ -25,6 +31,7 @@ __all__ = [
     "class_scatter",
     "classification",
     "contraction",
+    "contraction_map",
     "dead_units",
     "kmeans_clusters",
     "linear_probe",

@@ -22,8 +22,26 @@ class Contraction(NamedTuple):
     across: NDArray[np.float64]
 
 
+class ContractionMap(NamedTuple):
+    """How far codes move for steps a along the data and b across them at the same time.
+
+    Attributes
+    ----------
+    steps
+        The steps, ``(K,)``, in median distances between neighbours.
+    distances
+        Mean distance from the code of the sample, ``(K, K)``: rows by b, columns by a.
+    """
+
+    steps: NDArray[np.float64]
+    distances: NDArray[np.float64]
+
+
+Encode = Callable[[NDArray[Any]], NDArray[Any]]
+
+
 def contraction(
-    encode: Callable[[NDArray[Any]], NDArray[Any]],
+    encode: Encode,
     samples: NDArray[Any],
     *,
     neighbours: int = 10,
@@ -73,9 +91,7 @@ def contraction(
     """
     if directions < 1 or not share > 0:
         raise SettingError("Steps need at least 1 direction and a share greater than 0.")
-    samples = np.asarray(samples)
-    samples = samples.astype(np.result_type(samples, np.float32))
-    points = samples.reshape(len(samples), math.prod(samples.shape[1:])).astype(np.float64)
+    samples, points = _as_points(samples)
     distinct, near, distances = _nearest(points, neighbours)
     step = share * float(np.median(distances.mean(1)))
     size = min(directions, points.shape[1] - 1)
@@ -88,6 +104,60 @@ def contraction(
         across = _orthogonal(drawn, tangent)
         ratios.append([_ratio(encode, origin, units, step) for units in (tangent, across)])
     return Contraction(*np.concatenate(ratios, axis=1))
+
+
+def contraction_map(
+    encode: Encode,
+    samples: NDArray[Any],
+    *,
+    neighbours: int = 10,
+    origins: int = 200,
+    places: int = 17,
+    seed: int = 0,
+) -> ContractionMap:
+    """Mean of ‖f(x + a u + b v) - f(x)‖ over samples x, for steps a and b on a grid.
+
+    u is the first direction along the data at x and v one across them, as in `contraction`. Lines
+    of equal distance are circles where the encoder makes no difference between the two, and long in
+    the direction of b where it contracts across the data more than along them.
+
+    Parameters
+    ----------
+    encode, samples, neighbours, seed
+        As in `contraction`.
+    origins
+        Samples at most from which steps are taken; all are neighbours.
+    places
+        K, the number of steps from -1 to 1 median distance of neighbours; odd, so that 0 is one.
+
+    Raises
+    ------
+    DataError
+        As `contraction`.
+    """
+    samples, points = _as_points(samples)
+    distinct, near, distances = _nearest(points, neighbours)
+    unit = float(np.median(distances.mean(1)))
+    steps = np.linspace(-1, 1, places)
+    generator = np.random.default_rng(seed)
+    total, count = np.zeros((places, places)), min(origins, len(points))
+    for place in range(count):
+        tangent = _principal(distinct[near[place]][None], 1)
+        across = _orthogonal(generator.standard_normal((1, 1, points.shape[1])), tangent)
+        b, a = (unit * axis.reshape(-1, 1) for axis in np.meshgrid(steps, steps, indexing="ij"))
+        moved = points[place] + a * tangent[0] + b * across[0]
+        given = np.concatenate([points[place : place + 1], moved]).astype(samples.dtype)
+        codes = np.asarray(encode(given.reshape(-1, *samples.shape[1:])), np.float64)
+        codes = codes.reshape(len(given), -1)
+        total += np.linalg.norm(codes[1:] - codes[0], axis=1).reshape(places, places)
+    return ContractionMap(steps, total / count)
+
+
+def _as_points(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Samples as floating-point numbers, and as vectors of double precision."""
+    samples = np.asarray(samples)
+    samples = samples.astype(np.result_type(samples, np.float32))
+    return samples, samples.reshape(len(samples), math.prod(samples.shape[1:])).astype(np.float64)
 
 
 def _nearest(
@@ -124,7 +194,7 @@ def _orthogonal(vectors: NDArray[np.float64], tangent: NDArray[np.float64]) -> N
 
 
 def _ratio(
-    encode: Callable[[NDArray[Any]], NDArray[Any]],
+    encode: Encode,
     origin: NDArray[Any],
     units: NDArray[np.float64],
     step: float,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core.errors import DataError, SettingError
 from isthmus.core.settings import NonNegativeInt, PositiveFloat
+from isthmus.corruption import CORRUPTIONS
 from isthmus.data.scaling import NoScaling
 from isthmus.inference import in_batches
 from isthmus.models._base import MODELS
@@ -112,12 +113,27 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]
             return
         examples, aside = self._both(training, held_out)
         stages = self.network_.stages()
+        self._check_codes(stages)
         for number, stage in enumerate(stages, 1):
             equation = self._equation(stage, self._loss_of(stage), examples)
             phases.train(equation, examples, plan, aside)
             if number < len(stages):
                 examples = self._codes(stage, examples)
                 aside = None if aside is None else self._codes(stage, aside)
+
+    def _check_codes(self, stages: list[Network]) -> None:
+        """Refuse a corruption that does not fit the codes of a layer before any is trained."""
+        spec = self.settings_["corruption"]
+        allowed = None if spec is None else CORRUPTIONS.build(spec).value_range
+        for stage in stages[:-1]:
+            (low, high), kind = stage.code_activation.code_range, stage.code_activation.kind
+            if allowed is not None and not allowed[0] <= low <= high <= allowed[1]:
+                raise SettingError(
+                    f"The corruption '{spec['kind']}' needs values from {allowed[0]:g} to"
+                    f" {allowed[1]:g}, but every layer's codes are corrupted too, and units with"
+                    f" the activation '{kind}' go from {low:g} to {high:g}; use 'sigmoid' units, or"
+                    " another corruption, or clip = false where it has that."
+                )
 
     def _train_whole(self, phases: Phases, training: Samples, held_out: Samples | None) -> None:
         """Step 2."""
@@ -193,6 +209,17 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]
     def _networks(self) -> dict[str, Network]:
         there = hasattr(self, "classifier_network_")
         return super()._networks() | ({"classifier": self.classifier_network_} if there else {})
+
+    def untrained(self) -> Self:
+        """The same model with the weights that its training began with, as a baseline.
+
+        So has the softmax layer; a classifier of scikit-learn is gone, since it knows other codes.
+        """
+        twin = super().untrained()
+        twin.__dict__.pop("classifier_", None)
+        if hasattr(twin, "classifier_network_"):
+            twin.classifier_network_ = twin._new_classifier(self.seed_ + 1).eval()
+        return twin
 
     def save(self, path: str | Path) -> None:
         """Write the model folder, see `Autoencoder.save`.

@@ -158,8 +158,8 @@ class _Largest(CodeActivation):
     ----------
     idle : Tensor
         ``(units,)`` int64: training steps since each unit was last active.
-    rectified : Tensor
-        max(a, 0) of the last pass, ``(N, units)``, of which the kept ones are the code.
+    pre_activations : Tensor
+        a of the last pass, ``(N, units)``.
     """
 
     code_range = (0.0, math.inf)
@@ -182,8 +182,8 @@ class _Largest(CodeActivation):
 
     def forward(self, a: Tensor) -> Tensor:
         """Codes of which all but few are 0."""
-        self.rectified = torch.relu(a).flatten(1)
-        code = self.keep(self.rectified)
+        self.pre_activations = a.flatten(1)
+        code = self.keep(torch.relu(self.pre_activations))
         if self.training:
             with torch.no_grad():
                 self.idle.add_(1).masked_fill_((code > 0).any(0), 0)
@@ -195,7 +195,7 @@ class _Largest(CodeActivation):
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy is of the module, not of the last batch (whose graph could not be copied).
-        return {name: value for name, value in self.__dict__.items() if name != "rectified"}
+        return {name: value for name, value in self.__dict__.items() if name != "pre_activations"}
 
     @property
     def dead(self) -> Tensor:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from isthmus.metrics import ContractionMap
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.reports.style import (
     CLASS_COLOURS,
@@ -60,6 +61,26 @@ def loss_curves(history: list[dict[str, float]]) -> Figure:
         panel.set(title=name, xlabel="epoch")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.legend()
+    return figure
+
+
+def contraction_maps(maps: dict[str, ContractionMap]) -> Figure:
+    """Lines of equal code distance around a sample, for steps along the data and across them.
+
+    Parameters
+    ----------
+    maps
+        By the name of the encoder. Distances are shares of the greatest one on each map.
+    """
+    figure, axes = new_figure(3.0 * len(maps), 3.2, ncols=len(maps), squeeze=False)
+    for panel, (name, found) in zip(axes[0], maps.items(), strict=True):
+        shares = found.distances / max(found.distances.max(), 1e-12)
+        lines = panel.contour(
+            found.steps, found.steps, shares, levels=np.arange(0.1, 1, 0.1), cmap="viridis"
+        )
+        panel.clabel(lines, fontsize=7)
+        panel.set(title=name, xlabel="step along the data", aspect="equal")
+    axes[0][0].set_ylabel("step across them")
     return figure
 
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 import isthmus
 from isthmus.core.files import atomic_file, write_text
 from isthmus.corruption import CORRUPTIONS
-from isthmus.metrics import METRICS
+from isthmus.metrics import METRICS, contraction_map
 from isthmus.networks import count_parameters
 from isthmus.objectives import LOSSES
 from isthmus.recipes.apply import as_brightness
@@ -29,6 +29,7 @@ from isthmus.reports.style import look, to_png
 
 _CASES = 8  # columns of a panel
 _SUMS = 6  # samples shown as sums of features
+_NEIGHBOURHOOD = 1000  # samples among which neighbours are looked for
 _HALF_PAGE = 6.0  # inches; wider pictures take the whole width
 _LOW = 3.0  # inches; two of these stand beside a higher one
 
@@ -124,7 +125,7 @@ def _draw(run: Run) -> list[tuple[str, str, Figure]]:
         return [_restorations(run), *_scores(run)]
     target, output = as_brightness(model, test.samples), as_brightness(model, restored)
     cases, *extremes = _panels(run, target, output, codes)
-    learnt = _features(model, target, codes)
+    learnt = [*_features(model, target, codes), *_contracted(run)]
     return [cases, scatter, *_grid(model, codes), *learnt, *_scores(run), *extremes]
 
 
@@ -166,6 +167,24 @@ def _features(model: Any, target: Any, codes: Any) -> Iterator[tuple[str, str, F
         "sums",
         "Samples as sums of the features that add most to them, each times its code unit.",
         features.sums_of_features(network, target[:_SUMS], codes[:_SUMS]),
+    )
+
+
+def _contracted(run: Run) -> Iterator[tuple[str, str, Figure]]:
+    """What a contractive penalty has contracted."""
+    model, samples = run.model, run.test.samples[:_NEIGHBOURHOOD]
+    kinds = [penalty["kind"] for penalty in model.settings_["penalties"]]
+    if "contractive" not in kinds or len(samples) < _NEIGHBOURHOOD:
+        return
+    encoders = {"this model": model, "untrained": model.untrained()}
+    yield (
+        "contraction",
+        "How far the code moves, as a share of the greatest distance, for steps of at most the"
+        " distance of neighbours: lines that are long upwards tell that steps across the data are"
+        " contracted more than steps along them.",
+        figures.contraction_maps(
+            {name: contraction_map(one.transform, samples) for name, one in encoders.items()}
+        ),
     )
 
 
