@@ -26,7 +26,9 @@ from isthmus.networks import Network, build_network, count_parameters
 from isthmus.networks.convolutional import _Upsample
 from isthmus.objectives import LOSSES, PENALTIES, Pass
 from isthmus.objectives.contractive import closed_form, jacobian
+from isthmus.objectives.gaussian_kl import gaussian_kl
 from isthmus.objectives.kl_sparsity import bernoulli_kl
+from isthmus.training import Equation
 
 Example = dict[str, Any]
 EXAMPLES: dict[str, Example] = {
@@ -40,8 +42,6 @@ EXAMPLES: dict[str, Example] = {
 LATER = {
     "000-skip-connections": "networks with skip connections (U-Net)",
     "001-mean-iou": "metrics of label maps",
-    "002-vae-kl": "variational head",
-    "002-vae-loss-and-reparametrisation": "variational head",
     "004-dice": "metrics of label maps, and the Dice loss",
     "004-sliding-window-count": "sliding-window pixel classifier",
 }
@@ -653,6 +653,42 @@ def test_contractive_penalty_of_the_vector_autoencoder(example, activation):
     else:
         squares = network.single_layer.weight.square().sum(1)
         close(squares, correct["column_sums_of_squares"], example)
+
+
+@example("002-vae-kl")
+def test_divergence_of_a_gaussian_code(example):
+    correct = example["correct"]
+    mean = tensor(example["inputs"]["mu"]).requires_grad_()
+    log_variance = tensor(example["inputs"]["sigma2"]).log().requires_grad_()
+    value = gaussian_kl(mean, log_variance).sum()
+    close(value, correct["kl"], example)
+    differs(value, correct["kl_reversed_order"], example)
+    value.backward()
+    close(mean.grad, correct["gradient_mu"], example)
+    close(log_variance.grad, correct["gradient_log_sigma2"], example)
+
+
+@example("002-vae-loss-and-reparametrisation")
+def test_loss_of_a_variational_autoencoder(example, monkeypatch):
+    """μ and σ² as biases of an encoder without weights, x̂ as that of a decoder without any."""
+    inputs, correct = example["inputs"], example["correct"]
+    spec = {"kind": "dense", "hidden_sizes": (), "code_activation": "gaussian"}
+    network = build_network(spec, (3,), 2, seed=0)
+    network = with_weights(
+        network,
+        encoder__0__weight=np.zeros((4, 3)),
+        encoder__0__bias=[*inputs["mu"], *np.log(inputs["sigma2"])],
+        decoder__0__weight=np.zeros((3, 2)),
+        decoder__0__bias=inputs["x_hat"],
+    )
+    monkeypatch.setattr(torch, "randn_like", lambda mean: tensor([inputs["eps"]]))
+    x = tensor([inputs["x"]])
+    close(network.trace(x)[0][0], correct["z"], example)
+    divergence = PENALTIES.build({"kind": "gaussian_kl", "weight": example["parameters"]["lam"]})
+    equation = Equation(network, LOSSES.build("squared_error"), [divergence])
+    value = equation(x, x, torch.Generator())
+    close(value.parts["reconstruction"], correct["squared_error"], example)
+    close(value.total, correct["loss"], example)
 
 
 @example("001-denoising-corruption")

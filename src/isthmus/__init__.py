@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         LinearAutoencoder,
         SparseAutoencoder,
         StackedAutoencoder,
+        VariationalAutoencoder,
         load,
     )
 
@@ -34,6 +35,7 @@ _HOMES = {
     "LinearAutoencoder": "isthmus.models",
     "SparseAutoencoder": "isthmus.models",
     "StackedAutoencoder": "isthmus.models",
+    "VariationalAutoencoder": "isthmus.models",
     "load": "isthmus.models",
 }
 
@@ -45,6 +47,7 @@ __all__ = [
     "LinearAutoencoder",
     "SparseAutoencoder",
     "StackedAutoencoder",
+    "VariationalAutoencoder",
     "__version__",
     "load",
 ]

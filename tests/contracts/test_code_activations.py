@@ -43,7 +43,8 @@ def test_codes_lie_in_their_range(kind, a):
     activation = build(kind)
     low, high = activation.code_range
     for mode in (True, False):
-        h = activation.train(mode)(torch.from_numpy(a))
+        given = torch.from_numpy(np.tile(a, activation.inputs))
+        h = activation.train(mode)(given)
         assert h.shape == a.shape
         assert h.dtype == torch.float32
         assert (h >= low).all()
@@ -52,9 +53,9 @@ def test_codes_lie_in_their_range(kind, a):
 
 @each
 def test_map_as_the_vector_of_its_values(kind, seeded):
-    a = torch.randn(4, 1, 2, 3, generator=seeded(0))
+    a = torch.randn(4, CODE_ACTIVATIONS[kind].inputs, 2, 3, generator=seeded(0))
     flat, maps = build(kind)(a.flatten(1)), build(kind)(a)
-    assert maps.shape == a.shape
+    assert maps.shape == (4, 1, 2, 3)
     assert torch.equal(maps.flatten(1), flat)
 
 

@@ -27,6 +27,8 @@ def network_and_samples(code, kind=None):
     spec, code_size = NETWORKS[code]
     if kind == "revival":
         spec = {**spec, "code_activation": {"kind": "top_k", "active": 1}}
+    if kind == "gaussian_kl":
+        spec = {**spec, "code_activation": "gaussian"}
     network = build_network(spec, (5, 4), code_size, seed=0).eval()
     if kind == "revival":
         network.code_activation.idle[1:] = 1000  # all units but the first are dead
@@ -107,10 +109,13 @@ def test_weight_is_left_to_the_equation(kind, seeded):
     value = light(passed(network, x))
     assert torch.equal(value, heavy(passed(network, x)))
     loss = LOSSES.build("squared_error")
+    torch.manual_seed(0)  # of a random code
     result = Equation(network, loss, [light])(x, x, seeded(0), torch.arange(6) % 3)
     assert list(result.parts) == ["reconstruction", kind]
     torch.testing.assert_close(result.parts[kind], 0.5 * value)
-    torch.testing.assert_close(result.total, loss(network(x), x).mean() + 0.5 * value)
+    torch.manual_seed(0)
+    restored = network.activate(network.trace(x)[1])
+    torch.testing.assert_close(result.total, loss(restored, x).mean() + 0.5 * value)
 
 
 @each

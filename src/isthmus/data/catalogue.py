@@ -43,6 +43,8 @@ class Entry:
         What the folder must hold; empty for a set that comes with scikit-learn.
     mirrors : tuple of str
         Addresses, in order of preference, that end with a slash and are followed by a file name.
+    folder : str
+        Name of the folder of its files, where that is another set's; its own name by default.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Entry:
     reader: Callable[[Path], DataSet]
     files: tuple[RemoteFile, ...] = ()
     mirrors: tuple[str, ...] = ()
+    folder: str = ""
 
     def missing(self, folder: Path) -> list[str]:
         """Names of the files that the folder lacks."""
@@ -83,9 +86,10 @@ def find(name: str, path: str | Path | None = None) -> Path:
                 " name the folder of its files."
             )
         return folder
-    folders = [_bundled_folder()] if not entry.files else [cache_folder() / name]
+    own = entry.folder or name
+    folders = [_bundled_folder()] if not entry.files else [cache_folder() / own]
     if entry.files and os.environ.get("ISTHMUS_DATA"):
-        folders.insert(0, Path(os.environ["ISTHMUS_DATA"]) / name)
+        folders.insert(0, Path(os.environ["ISTHMUS_DATA"]) / own)
     for folder in folders:
         if folder.is_dir() and not entry.missing(folder):
             return folder
@@ -169,6 +173,43 @@ def _read_fashion(folder: Path) -> DataSet:
     return replace(read_idx_folder(folder), class_names=names)
 
 
+def _read_black_and_white(folder: Path) -> DataSet:
+    """Each pixel white with a probability of its brightness, by draws that are always the same."""
+    grey = read_idx_folder(folder)
+    generator = np.random.default_rng(0)
+    samples = np.empty_like(grey.samples)
+    for start in range(0, len(samples), 10_000):  # all draws at once are 439 MB
+        some = grey.samples[start : start + 10_000]
+        samples[start : start + 10_000] = 255 * (generator.random(some.shape) < some / 255)
+    return replace(grey, samples=samples)
+
+
+_MNIST = (
+    RemoteFile(
+        "train-images-idx3-ubyte.gz",
+        9912422,
+        "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    ),
+    RemoteFile(
+        "train-labels-idx1-ubyte.gz",
+        28881,
+        "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    ),
+    RemoteFile(
+        "t10k-images-idx3-ubyte.gz",
+        1648877,
+        "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    ),
+    RemoteFile(
+        "t10k-labels-idx1-ubyte.gz",
+        4542,
+        "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    ),
+)
+_MNIST_MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
 _ENTRIES = (
     Entry(
         name="digits",
@@ -185,32 +226,19 @@ _ENTRIES = (
         count=70000,
         licence="CC BY-SA 3.0",
         reader=read_idx_folder,
-        files=(
-            RemoteFile(
-                "train-images-idx3-ubyte.gz",
-                9912422,
-                "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            ),
-            RemoteFile(
-                "train-labels-idx1-ubyte.gz",
-                28881,
-                "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            ),
-            RemoteFile(
-                "t10k-images-idx3-ubyte.gz",
-                1648877,
-                "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            ),
-            RemoteFile(
-                "t10k-labels-idx1-ubyte.gz",
-                4542,
-                "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-            ),
-        ),
-        mirrors=(
-            "https://ossci-datasets.s3.amazonaws.com/mnist/",
-            "https://storage.googleapis.com/cvdf-datasets/mnist/",
-        ),
+        files=_MNIST,
+        mirrors=_MNIST_MIRRORS,
+    ),
+    Entry(
+        name="mnist-binary",
+        description="the same in black and white: each pixel drawn once by its brightness",
+        sample_shape=(28, 28),
+        count=70000,
+        licence="CC BY-SA 3.0",
+        reader=_read_black_and_white,
+        files=_MNIST,
+        mirrors=_MNIST_MIRRORS,
+        folder="mnist",
     ),
     Entry(
         name="fashion-mnist",

@@ -39,7 +39,7 @@ def get(name: str, *, opener: Opener | None = None) -> Path:
         If the cache cannot be written.
     """
     entry = entry_of(name)
-    folder = cache_folder() / name
+    folder = cache_folder() / (entry.folder or name)
     for file in entry.files:
         target = folder / file.name
         if not (target.is_file() and _matches(target, file)):

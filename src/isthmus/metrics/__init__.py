@@ -1,6 +1,6 @@
 """Measures of quality, each per sample, and their intervals."""
 
-from isthmus.metrics import classification, reconstruction, restoration
+from isthmus.metrics import classification, likelihood, reconstruction, restoration
 from isthmus.metrics._base import METRICS, Metric
 from isthmus.metrics.bootstrap import Estimate, bootstrap_mean, bootstrap_mean_of_seeds
 from isthmus.metrics.codes import (
@@ -34,6 +34,7 @@ __all__ = [
     "contraction_map",
     "dead_units",
     "kmeans_clusters",
+    "likelihood",
     "linear_probe",
     "matched_accuracy",
     "principal_angles",

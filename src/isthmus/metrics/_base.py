@@ -22,7 +22,8 @@ class Metric(ABC):
     unit_range
         Whether target and output must be pixels in [0, 1].
     of
-        ``"samples"`` and what is made of them, or ``"labels"`` and those that are predicted.
+        ``"samples"`` and what is made of them, ``"labels"`` and those that are predicted, or
+        samples and their ``"likelihoods"``.
     """
 
     kind: ClassVar[str]

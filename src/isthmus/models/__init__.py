@@ -9,6 +9,7 @@ from isthmus.models.denoising import DenoisingAutoencoder
 from isthmus.models.linear import LinearAutoencoder
 from isthmus.models.sparse import SparseAutoencoder
 from isthmus.models.stacked import StackedAutoencoder
+from isthmus.models.variational import VariationalAutoencoder
 
 __all__ = [
     "MODELS",
@@ -19,5 +20,6 @@ __all__ = [
     "LinearAutoencoder",
     "SparseAutoencoder",
     "StackedAutoencoder",
+    "VariationalAutoencoder",
     "load",
 ]

@@ -85,8 +85,11 @@ class Network(nn.Module, ABC):
         return None
 
     def trace(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Codes and logits of one pass; a network whose decoder looks at more overrides this."""
-        code = self.encode(x)
+        """Codes, random ones drawn, and logits of one pass, as training looks at them.
+
+        A network whose decoder looks at more than the code overrides this, and `forward`.
+        """
+        code = self.code_activation.draw(self.encode(x))
         return code, self.logits(code)
 
     def activate(self, logits: Tensor) -> Tensor:
@@ -98,8 +101,8 @@ class Network(nn.Module, ABC):
         return self.activate(self.logits(code))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Reconstruction g(f(x))."""
-        return self.activate(self.trace(x)[1])
+        """Reconstruction g(f(x)); of the mean, where the code is random."""
+        return self.decode(self.encode(x))
 
 
 NETWORKS: Registry[Network] = Registry("network")

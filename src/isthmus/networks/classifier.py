@@ -74,6 +74,11 @@ class Classified(Network):
         """f(x), and g's output before its activation."""
         return self.network.trace(x)
 
+    def forward(self, x: Tensor) -> Tensor:
+        """g(f(x))."""
+        reconstruction: Tensor = self.network(x)
+        return reconstruction
+
     def classify(self, code: Tensor) -> Tensor:
         """Scores of the classes before the softmax, ``(N, classes)``."""
         scores: Tensor = self.head(code)

@@ -28,14 +28,28 @@ class CodeActivation(nn.Module):
         Between which numbers every unit lies.
     rectifies
         Whether about half of the pre-activations pass, for which He's rule keeps the variance.
+    inputs
+        Pre-activations of each unit.
     """
 
     kind: ClassVar[str]
     code_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     rectifies: ClassVar[bool] = False
+    inputs: ClassVar[int] = 1
+    _of_last_pass: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, units: int) -> None:
         super().__init__()
+
+    def draw(self, code: Tensor) -> Tensor:
+        """The codes h that the decoder is given in training; random ones only where h is random."""
+        return code
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy is of the module, not of the last batch (whose graph could not be copied).
+        return {
+            name: value for name, value in self.__dict__.items() if name not in self._of_last_pass
+        }
 
     def slope(self, code: Tensor) -> Tensor | None:
         """s'(a) as a function of h = s(a); ``None`` where h does not tell it."""
@@ -151,6 +165,33 @@ class Gelu(CodeActivation):
         return F.gelu(a)
 
 
+@CODE_ACTIVATIONS.register("gaussian")
+class Gaussian(CodeActivation):
+    """A random code, h = μ + σ ε with ε ~ N(0, I), of pre-activations a = (μ, log σ²).
+
+    Encoding gives the mean μ; `draw` gives h, through which gradients reach μ and σ.
+    Source: Kingma and Welling 2014; lecture note 002.
+
+    Attributes
+    ----------
+    mean, log_variance : Tensor
+        μ and log σ² of the last pass, ``(N, ...)`` float32 or wider: of the Gaussian q(h given x).
+    """
+
+    inputs = 2
+    _of_last_pass = ("mean", "log_variance")
+
+    def forward(self, a: Tensor) -> Tensor:
+        """μ, of ``(N, 2 units, ...)``."""
+        wide = a.to(torch.promote_types(a.dtype, torch.float32))
+        self.mean, self.log_variance = wide.chunk(2, dim=1)
+        return self.mean
+
+    def draw(self, code: Tensor) -> Tensor:
+        """h, by torch's global random state."""
+        return self.mean + (self.log_variance / 2).exp() * torch.randn_like(self.mean)
+
+
 class _Largest(CodeActivation):
     """Common to `TopK` and `BatchTopK`: rectified units, of which few are kept, and their idleness.
 
@@ -164,6 +205,7 @@ class _Largest(CodeActivation):
 
     code_range = (0.0, math.inf)
     rectifies = True
+    _of_last_pass = ("pre_activations",)
     idle: Tensor
 
     def __init__(self, units: int, *, active: PositiveInt = 32, dead_after: PositiveInt = 200):
@@ -192,10 +234,6 @@ class _Largest(CodeActivation):
     def keep(self, h: Tensor) -> Tensor:
         """``(N, units)`` with all but the kept units set to 0."""
         raise NotImplementedError
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A copy is of the module, not of the last batch (whose graph could not be copied).
-        return {name: value for name, value in self.__dict__.items() if name != "pre_activations"}
 
     @property
     def dead(self) -> Tensor:

@@ -129,12 +129,9 @@ class ConvolutionalNetwork(Network):
         if isinstance(code_size, int):
             self.code_shape = (code_size,)
             values = math.prod(self._map_shape)
+            last = CODE_ACTIVATIONS.build(code_activation, code_size)
             return (
-                nn.Sequential(
-                    nn.Flatten(),
-                    nn.Linear(values, code_size),
-                    CODE_ACTIVATIONS.build(code_activation, code_size),
-                ),
+                nn.Sequential(nn.Flatten(), nn.Linear(values, code_size * last.inputs), last),
                 nn.Sequential(
                     nn.Linear(code_size, values), activation(act), nn.Unflatten(1, self._map_shape)
                 ),
@@ -150,7 +147,7 @@ class ConvolutionalNetwork(Network):
         maps, codes = self._map_shape[0], self.code_shape[0]
         last = CODE_ACTIVATIONS.build(code_activation, math.prod(self.code_shape))
         return (
-            nn.Sequential(nn.Conv2d(maps, codes, 3, padding=1), last),
+            nn.Sequential(nn.Conv2d(maps, codes * last.inputs, 3, padding=1), last),
             nn.Sequential(nn.Conv2d(codes, maps, 3, padding=1), activation(act)),
         )
 

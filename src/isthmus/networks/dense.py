@@ -61,7 +61,8 @@ class DenseNetwork(Network):
     Raises
     ------
     SettingError
-        If `code_size` is not one whole number.
+        If `code_size` is not one whole number, or if decoder weights are tied to an encoder that
+        has more than one output for each unit.
     """
 
     def __init__(
@@ -82,13 +83,19 @@ class DenseNetwork(Network):
                 f" as code_size, not {tuple(code_size)}."
             )
         self.code_shape = (code_size,)
-        sizes = [math.prod(self.sample_shape), *hidden_sizes, code_size]
-        down = [nn.Linear(wide, narrow) for wide, narrow in pairwise(sizes)]
-        up: list[nn.Module] = [
-            _TiedLinear(layer) if tied else nn.Linear(layer.out_features, layer.in_features)
-            for layer in reversed(down)
-        ]
         last = CODE_ACTIVATIONS.build(code_activation, code_size)
+        if tied and last.inputs > 1:
+            raise SettingError(
+                f"A decoder cannot be tied to an encoder of '{last.kind}' codes, which has"
+                f" {last.inputs} outputs for each unit; set tied = false."
+            )
+        sizes = [math.prod(self.sample_shape), *hidden_sizes]
+        down = [nn.Linear(wide, narrow) for wide, narrow in pairwise(sizes)]
+        down.append(nn.Linear(sizes[-1], code_size * last.inputs))
+        up: list[nn.Module] = [
+            _TiedLinear(layer) if tied else nn.Linear(narrow, layer.in_features)
+            for layer, narrow in zip(reversed(down), (code_size, *sizes[:0:-1]), strict=True)
+        ]
         self.encoder = _stack(down, activation, last)
         self.decoder = _stack(up, activation, nn.Identity())
 

@@ -168,6 +168,10 @@ class UNet(Network):
         logits = self._like_samples(_crop(self._up(maps), x.shape[-2:]))
         return maps[-1], x + logits if self.residual else logits
 
+    def forward(self, x: Tensor) -> Tensor:
+        """Reconstruction of images of any size."""
+        return self.activate(self.trace(x)[1])
+
     def _down(self, x: Tensor) -> list[Tensor]:
         """Maps of all levels, the code last."""
         images = x.unsqueeze(1) if len(self.sample_shape) == 2 else x

@@ -153,6 +153,10 @@ class Penalty(ABC):
     def survey(self, codes: Iterable[Tensor]) -> None:  # noqa: B027  # most look at no codes
         """Take note of the codes of all samples, in batches ``(N, ...)`` without gradients."""
 
+    def factor(self, progress: float) -> float:
+        """λ at `progress` of the training, from 0 (first step) to 1 (its end)."""
+        return self.weight
+
     @abstractmethod
     def __call__(self, passed: Pass) -> Tensor:
         """Scalar Ω, without its weight."""

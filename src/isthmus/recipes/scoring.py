@@ -28,7 +28,8 @@ def evaluate(model: Any, train: DataSet, test: DataSet, part: str = "test") -> E
     fitted to the training samples: PCA of the same code size, the same network untrained, and the
     mean sample. A denoising autoencoder restores corrupted samples, beside the corrupted samples
     themselves, linear ridge regression and classical filters. Where classes are known, a linear
-    probe on the codes tells how well they can be told apart.
+    probe on the codes tells how well they can be told apart. A variational autoencoder's likelihood
+    is estimated.
 
     Parameters
     ----------
@@ -56,6 +57,11 @@ def evaluate(model: Any, train: DataSet, test: DataSet, part: str = "test") -> E
     ):
         predicted = model.predict(test.samples)
         values["model"]["accuracy"] = METRICS.build("accuracy")(labels[1], predicted)
+    if getattr(model, "has_likelihood", False):
+        likelihoods = METRICS.build("negative_log_likelihood")
+        for method, one in (("model", model), ("untrained network", model.untrained())):
+            found = one.log_likelihood(test.samples)
+            values[method]["negative_log_likelihood"] = likelihoods(test.samples, found)
     errors = {method: columns["squared_error"].sum() for method, columns in values.items()}
     if errors["mean sample"] > 0:
         facts["explained variance"] = float(1 - errors["model"] / errors["mean sample"])
@@ -111,6 +117,10 @@ def facts_of_fitting(model: Any, train: DataSet, validation: DataSet) -> dict[st
     codes = np.asarray(model.transform(some))
     facts["active code units per sample"] = float(active_units(codes, codes).mean())
     facts["dead code units"] = float(dead_units(codes))
+    if hasattr(model, "posterior"):
+        divergences = model.posterior(some).kl.mean(0)
+        facts["divergence from N(0, I), nats per sample"] = float(divergences.sum())
+        facts["code units that say nothing (below 0.01 nats)"] = float((divergences < 0.01).sum())
     if model.network_.code_activation.code_range == (0.0, 1.0):
         facts["mean activation of the code"] = float(codes.mean())
     if len(validation):

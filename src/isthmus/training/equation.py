@@ -60,16 +60,24 @@ class Equation:
         self.loss_part = loss_part
 
     def __call__(
-        self, x: Tensor, y: Tensor, generator: torch.Generator, labels: Tensor | None = None
+        self,
+        x: Tensor,
+        y: Tensor,
+        generator: torch.Generator,
+        labels: Tensor | None = None,
+        progress: float = 1.0,
     ) -> LossValue:
-        """Value for inputs x and targets y ``(N, ...)``; `generator` draws the corruption."""
+        """Value for inputs x and targets y ``(N, ...)``; `generator` draws the corruption.
+
+        `progress`, from 0 to 1, is the share of the training that is done: some weights grow.
+        """
         corrupted = self.corruption(x, generator) if self.corruption else x
         code, logits = self.network.trace(corrupted)
         output = logits if self.loss.output_activation else self.network.activate(logits)
         passed = Pass(self.network, corrupted, code, logits, y, labels)
         parts = {self.loss_part: self.loss(output, y).mean()}
         for penalty in self.penalties:
-            value = penalty.weight * penalty(passed)
+            value = penalty.factor(progress) * penalty(passed)
             # Two penalties of one kind (with other settings) share a name, and both count.
             parts[penalty.kind] = parts[penalty.kind] + value if penalty.kind in parts else value
         return LossValue(parts, self.loss.scale)

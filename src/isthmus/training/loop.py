@@ -189,7 +189,7 @@ class _Run:
         self.optimizer.zero_grad()
         if self.equation.surveys:
             self.equation.survey(self.examples.in_order(self.plan.batch_size))
-        value = self.value(batch)
+        value = self.value(batch, self.progress())
         value.total.backward()
         self.record(value, len(batch))
         if self.plan.clip_norm is not None:
@@ -200,11 +200,11 @@ class _Run:
         if self.checkpoints is not None and self.checkpoints.due():
             self.save()
 
-    def value(self, batch: Batch) -> LossValue:
+    def value(self, batch: Batch, progress: float = 1.0) -> LossValue:
         """The equation on a batch, in the plan's precision."""
         # Another seed than the generator's, or dropout would repeat the draws of the corruption.
         _seed_modules(self.device, batch.generator.initial_seed() + 1)
-        given = (batch.x, batch.y, batch.generator, batch.labels)
+        given = (batch.x, batch.y, batch.generator, batch.labels, progress)
         if self.plan.precision == "float32":
             return self.equation(*given)
         with torch.autocast(self.device.type, torch.bfloat16):

@@ -1,0 +1,180 @@
+"""The variational autoencoder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from isthmus.core.errors import SettingError
+from isthmus.core.registry import Spec
+from isthmus.core.settings import NonNegativeFloat, PositiveInt, Probability
+from isthmus.models._base import MODELS
+from isthmus.models._estimator import BATCH
+from isthmus.models.autoencoder import Autoencoder
+from isthmus.networks import NETWORKS, Network
+from isthmus.objectives import LOSSES, PENALTIES
+from isthmus.objectives.gaussian_kl import gaussian_kl
+from isthmus.training import Equation, Examples, ImportanceWeighted, draw_codes
+
+
+class Posterior(NamedTuple):
+    """q(h given x) = N(μ, diag σ²) of samples.
+
+    Attributes
+    ----------
+    mean, std
+        μ and σ, ``(N, code units)`` float32.
+    """
+
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+
+    @property
+    def kl(self) -> NDArray[np.float32]:
+        """KL(q(h_j given x) ‖ N(0, 1)) of each unit, ``(N, code units)`` in nats."""
+        mean, log_variance = torch.tensor(self.mean), 2 * torch.tensor(self.std).log()
+        return np.asarray(gaussian_kl(mean, log_variance).numpy())
+
+
+@MODELS.register("variational_autoencoder")
+@dataclass(kw_only=True, eq=False, repr=False)
+class VariationalAutoencoder(Autoencoder):
+    """Autoencoder with a random code h ~ q(h given x) = N(μ(x), diag σ²(x)), drawn towards N(0, I).
+
+    It minimises E[ L(x, g(h)) ] + λ KL(q(h given x) ‖ N(0, I)). For λ = 1 and L = -log p(x given h)
+    that is minus the evidence lower bound of log p(x): with the binary cross-entropy p is of
+    independent bits, with the categorical one of labels, with the squared error (summed over the
+    sample) a Gaussian of variance λ / 2. `transform` gives μ, and `reconstruct` is by μ.
+    Source: Kingma and Welling 2014; Higgins et al. 2017 (λ, there β); lecture note 002.
+
+    Parameters
+    ----------
+    kl_weight
+        λ.
+    warmup
+        Share of the training over which the weight grows from 0 to λ.
+    free_nats
+        Divergence of each unit that costs nothing, see `isthmus.objectives.gaussian_kl`.
+    importance_samples
+        K, codes drawn for each sample; above 1 the importance-weighted bound is maximised instead
+        (Burda et al. 2016), which needs λ = 1 and no other penalties.
+    """
+
+    kl_weight: NonNegativeFloat = 1.0
+    warmup: Probability = 0.0
+    free_nats: NonNegativeFloat = 0.0
+    importance_samples: PositiveInt = 1
+
+    def _equation_settings(self, own: dict[str, Any]) -> dict[str, Any]:
+        divergence = {
+            "kind": "gaussian_kl",
+            "weight": own["kl_weight"],
+            "warmup": own["warmup"],
+            "free_nats": own["free_nats"],
+        }
+        penalties = (*own["penalties"], PENALTIES.check(divergence))
+        plain = own["kl_weight"] == 1 and not own["warmup"] and not own["free_nats"]
+        if own["importance_samples"] > 1 and not (plain and len(penalties) == 1):
+            raise SettingError(
+                "The importance-weighted bound has no weights to set: with importance_samples above"
+                " 1 leave kl_weight = 1, warmup = 0 and free_nats = 0, and give no penalties."
+            )
+        network = NETWORKS.check({**own["network"], "code_activation": "gaussian"})
+        return {"network": network, "penalties": penalties}
+
+    def _equation(self, network: Network, loss_spec: Spec, examples: Examples) -> Equation:
+        plain = super()._equation(network, loss_spec, examples)
+        count = self.settings_["importance_samples"]
+        if count == 1:
+            return plain
+        parts = (plain.network, plain.loss, plain.penalties, plain.corruption)
+        return ImportanceWeighted(*parts, count=count)
+
+    # -- using ------------------------------------------------------------------------------
+
+    def posterior(self, X: Any) -> Posterior:
+        """q(h given x) of samples ``(N, ...)``."""
+        check_is_fitted(self)
+
+        def both(z: Tensor) -> Tensor:
+            self.network_.encode(z)
+            code = self.network_.code_activation
+            parts = code.mean, (code.log_variance / 2).exp()  # type: ignore[attr-defined]
+            return torch.stack([part.flatten(1) for part in parts], dim=1)
+
+        found = self._apply(both, self._examples(self._check_samples(X)).in_order(BATCH))
+        return Posterior(found[:, 0], found[:, 1])
+
+    def reconstruct(
+        self, X: Any, *, sample: bool = False, random_state: int = 0
+    ) -> NDArray[np.float32]:
+        """g(μ(x)), or g(h) with h drawn from q(h given x) if `sample`; in the units of the data."""
+        if not sample:
+            return super().reconstruct(X)
+        found = self.posterior(X)
+        noise = np.random.default_rng(random_state).standard_normal(found.mean.shape, np.float32)
+        return self.inverse_transform(found.mean + found.std * noise)
+
+    def sample(self, count: int, *, random_state: int = 0) -> NDArray[np.float32]:
+        """g(h) of `count` codes drawn from N(0, I): samples ``(count, ...)``, units of the data."""
+        check_is_fitted(self)
+        size = (count, self._n_features_out)
+        return self.inverse_transform(np.random.default_rng(random_state).standard_normal(size))
+
+    @property
+    def has_likelihood(self) -> bool:
+        """Whether L is -log p(x given h) of a distribution p,."""
+        kind, weight = self.settings_["loss"]["kind"], self.settings_["kl_weight"]
+        return kind.endswith("cross_entropy") or (kind == "squared_error" and weight > 0)
+
+    def log_likelihood(
+        self, X: Any, *, samples: int = 200, random_state: int = 0
+    ) -> NDArray[np.float32]:
+        """Estimate of log p(x) of each sample, ``(N,)`` in nats, by importance sampling.
+
+        log (1/K) Σ_k p(x given h_k) p(h_k) / q(h_k given x), with K = `samples` draws h_k of q: too
+        low on average, the less the greater K is. It is of the scaled samples: a density where L is
+        the squared error, a probability for the cross-entropies (of bits or one-hot labels).
+        Source: Burda et al. 2016.
+
+        Raises
+        ------
+        SettingError
+            If L is not -log p(x given h) of a distribution.
+        """
+        check_is_fitted(self)
+        if not self.has_likelihood:
+            raise SettingError(
+                f"The loss '{self.settings_['loss']['kind']}' with kl_weight ="
+                f" {self.settings_['kl_weight']:g} is not minus the logarithm of a probability, so"
+                " that there is no likelihood; use a cross-entropy, or a weight above 0."
+            )
+        loss, scale, constant = LOSSES.build(self.settings_["loss"]["kind"]), 1.0, 0.0
+        if loss.kind == "squared_error":
+            scale = self.settings_["kl_weight"]
+            constant = math.prod(self.sample_shape_) / 2 * math.log(math.pi * scale)
+
+        def bound(z: Tensor) -> Tensor:
+            draws = draw_codes(self.network_, loss, z, z, samples)
+            return draws._replace(loss=draws.loss / scale + constant).bound
+
+        examples = self._examples(self._check_samples(X))
+        with _seeded(random_state):
+            return self._apply(bound, examples.in_order(max(1, 4 * BATCH // samples)))
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Torch's global randomness begun by a seed, and left as it was found."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
