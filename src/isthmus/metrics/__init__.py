@@ -3,6 +3,12 @@
 from isthmus.metrics import classification, likelihood, reconstruction, restoration
 from isthmus.metrics._base import METRICS, Metric
 from isthmus.metrics.bootstrap import Estimate, bootstrap_mean, bootstrap_mean_of_seeds
+from isthmus.metrics.code_space import (
+    class_overlap,
+    continuity,
+    in_holes,
+    trustworthiness,
+)
 from isthmus.metrics.codes import (
     active_units,
     class_scatter,
@@ -28,11 +34,14 @@ __all__ = [
     "active_units",
     "bootstrap_mean",
     "bootstrap_mean_of_seeds",
+    "class_overlap",
     "class_scatter",
     "classification",
+    "continuity",
     "contraction",
     "contraction_map",
     "dead_units",
+    "in_holes",
     "kmeans_clusters",
     "likelihood",
     "linear_probe",
@@ -40,4 +49,5 @@ __all__ = [
     "principal_angles",
     "reconstruction",
     "restoration",
+    "trustworthiness",
 ]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from isthmus.models._base import MODELS
 from isthmus.models._estimator import BATCH
 from isthmus.models.autoencoder import Autoencoder
 from isthmus.networks import NETWORKS, Network
+from isthmus.networks.code_activations import Gaussian
 from isthmus.objectives import LOSSES, PENALTIES
 from isthmus.objectives.gaussian_kl import gaussian_kl
 from isthmus.training import Equation, Examples, ImportanceWeighted, draw_codes
@@ -107,8 +108,8 @@ class VariationalAutoencoder(Autoencoder):
 
         def both(z: Tensor) -> Tensor:
             self.network_.encode(z)
-            code = self.network_.code_activation
-            parts = code.mean, (code.log_variance / 2).exp()  # type: ignore[attr-defined]
+            code = cast(Gaussian, self.network_.code_activation)
+            parts = code.mean, (code.log_variance / 2).exp()
             return torch.stack([part.flatten(1) for part in parts], dim=1)
 
         found = self._apply(both, self._examples(self._check_samples(X)).in_order(BATCH))
@@ -133,7 +134,8 @@ class VariationalAutoencoder(Autoencoder):
     @property
     def has_likelihood(self) -> bool:
         """Whether L is -log p(x given h) of a distribution p,."""
-        kind, weight = self.settings_["loss"]["kind"], self.settings_["kl_weight"]
+        kind: str = self.settings_["loss"]["kind"]
+        weight: float = self.settings_["kl_weight"]
         return kind.endswith("cross_entropy") or (kind == "squared_error" and weight > 0)
 
     def log_likelihood(

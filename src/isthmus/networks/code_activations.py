@@ -180,6 +180,8 @@ class Gaussian(CodeActivation):
 
     inputs = 2
     _of_last_pass = ("mean", "log_variance")
+    mean: Tensor
+    log_variance: Tensor
 
     def forward(self, a: Tensor) -> Tensor:
         """μ, of ``(N, 2 units, ...)``."""

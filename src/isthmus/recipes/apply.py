@@ -60,13 +60,13 @@ def decode_file(model_folder: Path, codes: Path, out: Path) -> int:
     """
     refuse_target(out, codes)
     model = load(model_folder)
-    _check_form(model, out)
+    check_form(model, out)
     named = codes.is_file() and column_names(codes)[:1] == [_NAME]
     table = read(codes, groups=_NAME if named else None)
     if table.samples.ndim != 2:
         raise DataError(f"{codes} holds no codes but images; give what `isthmus encode` wrote.")
-    names = _numbers(len(table)) if table.groups is None else [str(name) for name in table.groups]
-    _write_samples(model, model.inverse_transform(table.samples), names, out)
+    names = numbers(len(table)) if table.groups is None else [str(name) for name in table.groups]
+    write_samples(model, model.inverse_transform(table.samples), names, out)
     return len(table)
 
 
@@ -80,10 +80,10 @@ def reconstruct_file(model_folder: Path, source: str, out: Path) -> int:
     """
     refuse_target(out, Path(source))
     model = load(model_folder)
-    _check_form(model, out)
+    check_form(model, out)
     dataset = read_for(model, source)
-    names = dataset.names or _numbers(len(dataset))
-    _write_samples(model, model.reconstruct(dataset.samples), names, out)
+    names = dataset.names or numbers(len(dataset))
+    write_samples(model, model.reconstruct(dataset.samples), names, out)
     return len(dataset)
 
 
@@ -95,7 +95,7 @@ def refuse_target(out: Path, source: Path) -> None:
         raise SettingError(f"The folder {out} is not empty; give a new one.")
 
 
-def _check_form(model: Any, out: Path) -> None:
+def check_form(model: Any, out: Path) -> None:
     """Whether samples of the model can be written to such a path, before the work is done."""
     suffix = out.suffix.lower()
     if len(model.sample_shape_) == 1:
@@ -105,9 +105,10 @@ def _check_form(model: Any, out: Path) -> None:
         raise SettingError(f"Images are written to a folder or to .npy, not to '{out}'.")
 
 
-def _write_samples(
+def write_samples(
     model: Any, samples: NDArray[np.float32], names: Sequence[str], out: Path
 ) -> None:
+    """Write samples of a model to a file or, for images, into a folder by their names."""
     if out.suffix.lower() == ".npy":
         write_array(out, samples)
     elif samples.ndim == 2:
@@ -122,7 +123,7 @@ def _write_samples(
                 raise StorageError(str(error).replace(str(temporary), str(out))) from error
 
 
-def _numbers(count: int) -> list[str]:
+def numbers(count: int) -> list[str]:
     """Names for samples without any: 001, 002, ..."""
     return [f"{number:0{len(str(count))}d}" for number in range(1, count + 1)]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from isthmus.corruption import Corruption
 from isthmus.networks import Network
+from isthmus.networks.code_activations import Gaussian
 from isthmus.objectives import Loss, LossValue, Penalty
 from isthmus.training.equation import Equation
 
@@ -45,10 +46,9 @@ def draw_codes(network: Network, loss: Loss, x: Tensor, y: Tensor, count: int) -
         With the code activation ``"gaussian"``.
     """
     network.encode(x)
-    code = network.code_activation
+    code = cast(Gaussian, network.code_activation)
     mean, log_variance = (
-        part.repeat_interleave(count, dim=0)
-        for part in (code.mean, code.log_variance)  # type: ignore[attr-defined]
+        part.repeat_interleave(count, dim=0) for part in (code.mean, code.log_variance)
     )
     noise = torch.randn_like(mean)
     drawn = mean + (log_variance / 2).exp() * noise
