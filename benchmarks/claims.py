@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import claims_classes
 import claims_codes
 import claims_reconstruction
+import claims_space
 from claims_common import Table, Trial, mnist
 
 
@@ -42,6 +43,7 @@ CLAIMS = (
     Claim(("T-03",), claims_codes.mean_activation),
     Claim(("M-17", "C-18"), claims_classes.classes),
     Claim(("X-26", "M-16"), claims_classes.stacked),
+    Claim(("C-17", "X-09", "M-18"), claims_space.space),
 )
 
 

@@ -201,13 +201,13 @@ class _Largest(CodeActivation):
     ----------
     idle : Tensor
         ``(units,)`` int64: training steps since each unit was last active.
-    pre_activations : Tensor
-        a of the last pass, ``(N, units)``.
+    rectified : Tensor
+        max(a, 0) of the last pass, ``(N, units)``, of which the kept ones are the code.
     """
 
     code_range = (0.0, math.inf)
     rectifies = True
-    _of_last_pass = ("pre_activations",)
+    _of_last_pass = ("rectified",)
     idle: Tensor
 
     def __init__(self, units: int, *, active: PositiveInt = 32, dead_after: PositiveInt = 200):
@@ -226,8 +226,8 @@ class _Largest(CodeActivation):
 
     def forward(self, a: Tensor) -> Tensor:
         """Codes of which all but few are 0."""
-        self.pre_activations = a.flatten(1)
-        code = self.keep(torch.relu(self.pre_activations))
+        self.rectified = torch.relu(a).flatten(1)
+        code = self.keep(self.rectified)
         if self.training:
             with torch.no_grad():
                 self.idle.add_(1).masked_fill_((code > 0).any(0), 0)

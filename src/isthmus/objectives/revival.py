@@ -16,11 +16,10 @@ from isthmus.objectives._base import PENALTIES, Pass, Penalty, at_least_float32
 class Revival(Penalty):
     """Ω = (1/N) Σ_n ‖e_n - ê_n‖², the error that is left, explained by dead units alone.
 
-    e = y - r is taken as a constant; ê = g(h) - g(0) decodes the `units` largest pre-activations of
-    the dead units. So a unit that has not been among the k largest for long is drawn towards what
-    the others leave over, and comes back. 0 where no unit is dead.
-    Source: Gao et al. 2024 (AuxK); unlike there, the pre-activations are not rectified: a unit that
-    is negative for every sample would get no gradient.
+    e = y - r is taken as a constant; ê = g(h) - g(0) decodes the `units` largest of the rectified
+    pre-activations of the dead units. So a unit that has not been among the k largest for long is
+    drawn towards what the others leave over, and comes back. 0 where no unit is dead.
+    Source: Gao et al. 2024 (AuxK).
 
     Parameters
     ----------
@@ -48,9 +47,9 @@ class Revival(Penalty):
         dead = activation.dead
         if not bool(dead.any()):
             return passed.logits.new_zeros((), dtype=torch.float32)
-        a = activation.pre_activations
-        values, places = a.masked_fill(~dead, -torch.inf).topk(min(self.units, int(dead.sum())))
-        code = torch.zeros_like(a).scatter(1, places, values).reshape(passed.code.shape)
+        h = activation.rectified * dead
+        values, places = h.topk(min(self.units, int(dead.sum())), dim=1)
+        code = torch.zeros_like(h).scatter(1, places, values).reshape(passed.code.shape)
         explained = network.logits(code) - network.logits(torch.zeros_like(code[:1]))
         error = at_least_float32(passed.target - passed.logits).detach()
         missed: Tensor = (error - explained).square()
