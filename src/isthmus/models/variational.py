@@ -129,7 +129,8 @@ class VariationalAutoencoder(Autoencoder):
         """g(h) of `count` codes drawn from N(0, I): samples ``(count, ...)``, units of the data."""
         check_is_fitted(self)
         size = (count, self._n_features_out)
-        return self.inverse_transform(np.random.default_rng(random_state).standard_normal(size))
+        drawn = np.random.default_rng(random_state).standard_normal(size, np.float32)
+        return self.inverse_transform(drawn)
 
     @property
     def has_likelihood(self) -> bool:

@@ -10,13 +10,14 @@ from sklearn.decomposition import PCA
 
 from isthmus.data import DataSet
 from isthmus.data.fingerprint import fingerprint
-from isthmus.metrics import METRICS, principal_angles
+from isthmus.metrics import METRICS, continuity, principal_angles, trustworthiness
 from isthmus.metrics.codes import active_units, class_scatter, dead_units, linear_probe
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.restoration import restored_by_each, restored_files
 
 Array = NDArray[Any]
 _TRAINING_CASES = 10_000  # training samples at most whose error and codes are looked at
+_NEIGHBOURHOOD = 2_000  # test samples at most whose neighbours are looked for
 _PROBED = 5_000  # training samples at most from which a linear probe learns
 Codes = dict[str, tuple[Array, Array]]  # of training and test samples, by method
 
@@ -52,6 +53,7 @@ def evaluate(model: Any, train: DataSet, test: DataSet, part: str = "test") -> E
             predicted = linear_probe(of_train, labels[0][:_PROBED], of_test)
             values[method]["probe_accuracy"] = METRICS.build("probe_accuracy")(labels[1], predicted)
         facts |= _shares_of_scatter(model, test.samples, labels[1])
+    facts |= _neighbourhoods(target, {method: of_test for method, (_, of_test) in codes.items()})
     if labels is not None and (
         hasattr(model, "classifier_") or hasattr(model, "classifier_network_")
     ):
@@ -192,6 +194,21 @@ def _labels(train: DataSet, test: DataSet) -> tuple[NDArray[np.int64], NDArray[n
     if train.labels is None or test.labels is None or train.class_names != test.class_names:
         return None
     return train.labels, test.labels
+
+
+def _neighbourhoods(target: Array, codes: dict[str, Array]) -> dict[str, float]:
+    """How well the codes of the model, and of PCA, keep the neighbourhoods of some samples."""
+    some = slice(_NEIGHBOURHOOD)
+    if len(target[some]) <= 20:
+        return {}
+    measures = {"trustworthiness": trustworthiness, "continuity": continuity}
+    whose = {"model": "", "PCA": " of PCA"}
+    return {
+        f"{name} of the codes{whose[method]}": measure(target[some], codes[method][some])
+        for name, measure in measures.items()
+        for method in whose
+        if method in codes
+    }
 
 
 def _shares_of_scatter(model: Any, samples: Array, labels: NDArray[np.int64]) -> dict[str, float]:

@@ -170,15 +170,17 @@ def traverse_file(
 
 
 def place_of(data: DataSet, name: str, source: str) -> int:
-    """The place of a sample by its name, or by its number, counted from 1.
+    """The place of a sample by its name, with or without its ending, or by its number from 1.
 
     Raises
     ------
     DataError
         If there is none.
     """
-    if data.names is not None and name in data.names:
-        return data.names.index(name)
+    names = data.names or ()
+    for known in (list(names), [Path(one).stem for one in names]):
+        if known.count(name) == 1:
+            return known.index(name)
     if name.isdecimal() and 1 <= int(name) <= len(data):
         return int(name) - 1
     raise DataError(

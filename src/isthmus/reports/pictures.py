@@ -72,6 +72,16 @@ def tiles(images: Array, columns: int, gap: float) -> Array:
     return whole
 
 
+def mosaic(images: Array) -> Figure:
+    """Images in [0, 1] side by side, in a square."""
+    shown = np.stack([as_picture(image) for image in images])
+    figure, panel = new_figure(5.4, 5.4)
+    whole = tiles(shown, math.ceil(math.sqrt(len(shown))), gap=0.5)
+    panel.imshow(whole, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    bare(panel)
+    return figure
+
+
 def decoded_grid(decode: Any, codes: Array, side: int = 15) -> Figure:
     """Images decoded from a grid over the plane of 2-D codes, or along the line of 1-D codes.
 

@@ -28,6 +28,7 @@ from isthmus.reports import features, figures, pictures
 from isthmus.reports.style import look, to_png
 
 _CASES = 8  # columns of a panel
+_DRAWN = 64  # new samples in a mosaic
 _SUMS = 6  # samples shown as sums of features
 _NEIGHBOURHOOD = 1000  # samples among which neighbours are looked for
 _HALF_PAGE = 6.0  # inches; wider pictures take the whole width
@@ -126,7 +127,8 @@ def _draw(run: Run) -> list[tuple[str, str, Figure]]:
     target, output = as_brightness(model, test.samples), as_brightness(model, restored)
     cases, *extremes = _panels(run, target, output, codes)
     learnt = [*_features(model, target, codes), *_contracted(run)]
-    return [cases, scatter, *_grid(model, codes), *learnt, *_scores(run), *extremes]
+    drawn = [*_grid(model, codes), *_new_samples(model)]
+    return [cases, scatter, *drawn, *learnt, *_scores(run), *extremes]
 
 
 def _scores(run: Run) -> Iterator[tuple[str, str, Figure]]:
@@ -214,6 +216,14 @@ def _grid(model: Any, codes: Any) -> Iterator[tuple[str, str, Figure]]:
         places = ("", "places on the line", "each place in the plane")[codes.shape[1]]
         caption = f"What the decoder makes of {places} of codes."
         yield "grid", caption, pictures.decoded_grid(decode, codes)
+
+
+def _new_samples(model: Any) -> Iterator[tuple[str, str, Figure]]:
+    """What a generative model makes of draws from its prior."""
+    if hasattr(model, "sample"):
+        images = as_brightness(model, model.sample(_DRAWN))
+        caption = "New samples, decoded from codes drawn from N(0, I)."
+        yield "samples", caption, pictures.mosaic(images)
 
 
 def _panels(run: Run, target: Any, output: Any, codes: Any) -> list[Any]:

@@ -1,0 +1,105 @@
+"""``isthmus sample``, ``interpolate`` and ``traverse``: what they write and refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from typer.testing import Result
+
+import isthmus
+
+from .conftest import call_app
+
+Call = Callable[..., Result]
+Refuse = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def variational(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A variational run on digits, by a recipe of the shipped kind."""
+    folder = tmp_path_factory.mktemp("walks") / "run"
+    changes = ["data.source=digits", "training.epochs=2", "training.precision=float32"]
+    settings = [part for change in changes for part in ("--set", change)]
+    result = call_app("train", "mnist-vae-2d", *settings, "--out", folder)
+    assert result.exit_code == 0, result.stderr
+    assert (folder / "pictures" / "samples.png").exists()
+    return folder
+
+
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def test_samples_of_a_variational_model(call: Call, variational: Path, here: Path) -> None:
+    shown = call("sample", variational, "new.npy", "--count", 5, "--seed", 3).stdout
+    assert "Wrote 5 new samples to new.npy; median distance to the nearest" in shown
+    expected = isthmus.load(variational).sample(5, random_state=3)
+    np.testing.assert_allclose(np.load(here / "new.npy"), expected, atol=1e-4)
+    call("sample", variational, "new.png", "--count", 5)
+    assert size(here / "new.png")[0] > size(here / "new.png")[1]  # 3 x 2, one place empty
+    call("sample", variational, "folder", "--count", 3)
+    names = sorted(path.name for path in (here / "folder").iterdir())
+    assert names == ["1.png", "2.png", "3.png"]
+
+
+def test_samples_of_other_models_are_where_their_codes_lie(
+    call: Call, digits: Path, trees: Path, here: Path
+) -> None:
+    call("sample", digits, "new.npy", "--count", 200)
+    model = isthmus.load(digits)
+    drawn = model.transform(np.clip(np.load(here / "new.npy"), 0, 16))
+    spread = np.abs(drawn - model.code_mean_) / model.code_std_
+    assert np.median(spread) < 2
+    call("sample", trees, "new.csv", "--count", 4, "--components", 2)
+    assert pl.read_csv(here / "new.csv").columns == ["length", "width", "mass"]
+    call("sample", trees / "model", "more.csv", "--data", trees.parent / "trees.csv")
+    assert len(pl.read_csv(here / "more.csv")) == 64
+
+
+def test_an_interpolation_begins_and_ends_at_the_samples(
+    call: Call, variational: Path, photos: Path, here: Path
+) -> None:
+    way = ["--between", "03", "07", "--steps", 5]
+    for path in ("linear", "spherical"):
+        call("interpolate", variational, photos, f"{path}.npy", *way, "--path", path)
+        found = np.load(here / f"{path}.npy")
+        assert found.shape == (5, 8, 8)
+    model = isthmus.load(variational)
+    pixels = [np.asarray(Image.open(photos / f"{name}.png")) for name in ("03", "07")]
+    expected = model.reconstruct(np.stack(pixels))
+    np.testing.assert_allclose(found[[0, 4]], expected, atol=1e-2)
+    call("interpolate", variational, photos, "way.png", *way)
+    assert size(here / "way.png")[0] > 3 * size(here / "way.png")[1]
+
+
+def test_a_traversal_has_a_row_for_each_unit(call: Call, digits: Path, here: Path) -> None:
+    shown = call("traverse", digits, "digits", "units.png", "--sample", 5, "--steps", 3).stdout
+    assert "Wrote the traversal of 2 units to units.png" in shown
+    assert size(here / "units.png")[0] > size(here / "units.png")[1]
+
+
+def test_what_makes_no_sense_is_refused(
+    refuse: Refuse, digits: Path, trees: Path, photos: Path, table: Path
+) -> None:
+    nowhere = refuse("interpolate", digits, photos, "a.npy", "--between", "03", "99")
+    assert nowhere == (
+        f"Error: {photos} has no sample '99'; give a number from 1 to 20, or the name of one of its"
+        " images.\n"
+    )
+    assert "has no sample '0'" in refuse("traverse", digits, "digits", "a.png", "--sample", 0)
+    assert "give a .png file, not 'a.gif'" in refuse("traverse", digits, "digits", "a.gif")
+    assert "rows of a table, which no picture shows" in refuse("sample", trees, "a.png")
+    assert "rows of a table" in refuse("traverse", trees, table, "a.png")
+    assert "a model without its data" in refuse("sample", digits / "model", "a.npy")
+    few = refuse("sample", trees, "a.csv", "--components", 33)
+    assert "A mixture of 33 Gaussians" in few
+    assert "give more data or fewer components" in few
+    assert "Images are written to a folder or to .npy" in refuse("sample", digits, "a.csv")
+    assert "this model was trained on 3." in refuse("interpolate", trees, photos, "a.npy")
+    assert "is what is read" in refuse("interpolate", digits, photos, photos)
