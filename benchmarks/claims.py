@@ -44,6 +44,7 @@ CLAIMS = (
     Claim(("M-17", "C-18"), claims_classes.classes),
     Claim(("X-26", "M-16"), claims_classes.stacked),
     Claim(("C-17", "X-09", "M-18"), claims_space.space),
+    Claim(("A-06",), claims_space.augmented),
 )
 
 

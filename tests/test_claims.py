@@ -37,7 +37,7 @@ def small(common: ModuleType, digits: NDArray[np.float32]) -> object:
 
 @pytest.mark.parametrize(
     ("name", "rows"),
-    [("C-06", 7), ("X-24", 6), ("C-05", 10), ("T-03", 5), ("M-17", 7), ("C-17", 6)],
+    [("C-06", 7), ("X-24", 6), ("C-05", 10), ("T-03", 5), ("M-17", 7), ("C-17", 6), ("A-06", 8)],
 )
 def test_a_claim_gives_a_table(claims: ModuleType, small: object, name: str, rows: int) -> None:
     (claim,) = (claim for claim in claims.CLAIMS if name in claim.names)

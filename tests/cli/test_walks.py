@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +83,25 @@ def test_a_traversal_has_a_row_for_each_unit(call: Call, digits: Path, here: Pat
     shown = call("traverse", digits, "digits", "units.png", "--sample", 5, "--steps", 3).stdout
     assert "Wrote the traversal of 2 units to units.png" in shown
     assert size(here / "units.png")[0] > size(here / "units.png")[1]
+
+
+def test_augmentation_writes_each_class_apart(
+    call: Call, refuse: Refuse, digits: Path, trees: Path, photos: Path, here: Path
+) -> None:
+    for number, path in enumerate(sorted(photos.iterdir())):
+        (here / "labelled" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, here / "labelled" / "ab"[number % 2])
+    shown = call("augment", digits, "labelled", "more", "--per-class", 3).stdout
+    assert "Wrote 6 new samples, 3 of each class, to more" in shown
+    written = {str(path.relative_to(here / "more")) for path in (here / "more").glob("*/*")}
+    assert written == {"a/1.png", "a/2.png", "a/3.png", "b/4.png", "b/5.png", "b/6.png"}
+    call("augment", trees, trees.parent / "trees.csv", "more.csv", "--per-class", 2)
+    table = pl.read_csv(here / "more.csv")
+    assert table["class"].to_list() == ["ash", "ash", "oak", "oak"]
+    assert table.columns == ["length", "width", "mass", "class"]
+    assert "The classes of" in refuse("augment", digits, photos, "other")
+    assert "written to a folder, not to 'a.npy'" in refuse("augment", digits, "labelled", "a.npy")
+    assert "to .csv or .parquet, not" in refuse("augment", trees, "labelled", "a.npy")
 
 
 def test_what_makes_no_sense_is_refused(

@@ -1,4 +1,4 @@
-"""``isthmus sample``, ``interpolate`` and ``traverse``."""
+"""``isthmus sample``, ``interpolate``, ``traverse`` and ``augment``."""
 
 from __future__ import annotations
 
@@ -102,3 +102,20 @@ def traverse(
     walk = traverse_file(model, source, sample=sample, steps=steps, reach=reach)
     write_walk(walk, out)
     typer.echo(f"Wrote the traversal of {len(walk.rows)} units to {out}")
+
+
+def augment(
+    model: Model,
+    source: Source,
+    out: Out,
+    per_class: Annotated[int, typer.Option(min=1, help="New samples of each class.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+) -> None:
+    """Write new samples of each class of labelled data, decoded from between their codes.
+
+    Example: `isthmus augment runs/mnist-32 labelled/ more/ --per-class 50`
+    """
+    from isthmus.recipes.augment import augment_file
+
+    count = augment_file(model, source, out, per_class=per_class, seed=seed)
+    typer.echo(f"Wrote {count} new samples, {per_class} of each class, to {out}")

@@ -95,14 +95,26 @@ def refuse_target(out: Path, source: Path) -> None:
         raise SettingError(f"The folder {out} is not empty; give a new one.")
 
 
-def check_form(model: Any, out: Path) -> None:
+def check_form(model: Any, out: Path, *, labelled: bool = False) -> None:
     """Whether samples of the model can be written to such a path, before the work is done."""
     suffix = out.suffix.lower()
+    arrays = () if labelled else (".npy",)
     if len(model.sample_shape_) == 1:
-        if suffix not in (".npy", *_TABLES):
-            raise SettingError(f"Tables are written to .npy, .csv or .parquet, not to '{out}'.")
-    elif suffix in FILES and suffix != ".npy":
-        raise SettingError(f"Images are written to a folder or to .npy, not to '{out}'.")
+        allowed = (*arrays, *_TABLES)
+        if suffix not in allowed:
+            *others, last = allowed
+            raise SettingError(
+                f"Tables are written to {', '.join(others)} or {last}, not to '{out}'."
+            )
+    elif suffix in FILES and suffix not in arrays:
+        or_array = "" if labelled else " or to .npy"
+        raise SettingError(f"Images are written to a folder{or_array}, not to '{out}'.")
+
+
+def sample_columns(model: Any, samples: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Samples ``(N, D)`` by the names of their columns."""
+    columns = model.data_.get("feature_names") or [f"x{i}" for i in range(samples.shape[1])]
+    return dict(zip(columns, samples.T, strict=True))
 
 
 def write_samples(
@@ -112,8 +124,7 @@ def write_samples(
     if out.suffix.lower() == ".npy":
         write_array(out, samples)
     elif samples.ndim == 2:
-        columns = model.data_.get("feature_names") or [f"x{i}" for i in range(samples.shape[1])]
-        write_table(out, dict(zip(columns, samples.T, strict=True)))
+        write_table(out, sample_columns(model, samples))
     else:
         pixels = as_pixels(model, samples)
         with atomic_folder(out) as temporary:
