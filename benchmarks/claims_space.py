@@ -79,7 +79,8 @@ def augmented(trial: Trial) -> Table:
     Measured: accuracy of logistic regression and of a support vector machine (RBF kernel) on
     pixels, taught with few labelled images, and with these and a hundred new ones of each class,
     which lie between neighbours of a class: of their codes, decoded, or of the images themselves.
-    The autoencoders have seen all training images, without labels; each seed draws other labelled ones.
+    The autoencoders have seen all training images, without labels; each seed draws other labelled
+    images.
     """
     coders = {
         "between images": [Pixels() for _ in trial.seeds],
