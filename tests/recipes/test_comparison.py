@@ -216,7 +216,7 @@ def test_a_comparison_makes_the_files_that_it_promises(done: tuple[Path, Table])
     names = ["plain", "few-units", "by-class", "untrained"]
     files = {f"{name}-{seed}.npz" for name in names for seed in (3, 5)}
     found = {path.name for path in folder.iterdir()}
-    assert found == files | {"pca.npz", "comparison.toml", "comparison.csv"}
+    assert found == files | {"pca=8.npz", "comparison.toml", "comparison.csv"}
     assert parse(text=(folder / "comparison.toml").read_text()).noise == {
         "kind": "gaussian",
         "sigma": 0.3,
@@ -407,9 +407,9 @@ def test_what_was_changed_is_trained_again(
 
 
 def test_other_data_are_other_numbers(copied: Path, trained: Callable[..., list[str]]) -> None:
-    pca = (copied / "pca.npz").read_bytes()
+    pca = (copied / "pca=8.npz").read_bytes()
     assert len(trained(copied, "data.limit=300")) == 6
-    assert (copied / "pca.npz").read_bytes() != pca
+    assert (copied / "pca=8.npz").read_bytes() != pca
 
 
 def test_ctrl_c_keeps_what_is_finished(
@@ -428,7 +428,7 @@ def test_ctrl_c_keeps_what_is_finished(
         with pytest.raises(TrainingStopped, match=r"^Stopped after 2 of 6 trainings.*go on\.$"):
             run_comparison(parse(), folder)
     files = {path.name for path in folder.iterdir()}
-    kept = {"pca.npz", "plain-3.npz", "untrained-3.npz", "few-units-3.npz"}
+    kept = {"pca=8.npz", "plain-3.npz", "untrained-3.npz", "few-units-3.npz"}
     assert files == kept | {"comparison.toml"}
     lines: list[str] = []
     table = run_comparison(parse(), folder, lines.append)
@@ -537,3 +537,11 @@ def test_pca_of_samples_that_are_all_alike() -> None:
     assert not pca.score_samples(alike).any()
     assert pca.transform(alike).shape == (20, 1)
     assert pca.parameters == 64
+
+
+def test_pca_of_each_code_size_stands_in_the_table(tmp_path: Path) -> None:
+    table = run_comparison(parse("models.few-units.code_size=3", "seeds=[0]"), tmp_path / "two")
+    assert list(table.rows)[3:] == ["PCA, 8", "PCA, 3", "untrained network"]
+    eight, three = (table.rows[f"PCA, {units}"] for units in (8, 3))
+    assert three.columns["squared_error"].mean > 1.5 * eight.columns["squared_error"].mean
+    assert three.parameters < eight.parameters / 2

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import math
 import time
 import zipfile
 import zlib
@@ -33,7 +32,7 @@ TABLE = "comparison.csv"
 PCA, UNTRAINED = "PCA", "untrained network"
 _FORMAT = 1  # of the files of values; another one makes all be computed anew
 _TRIED = 32  # training samples on which a model is tried before any is trained
-_PCA_FILE, _UNTRAINED_FILE = "pca", "untrained"  # which no model may be named
+_PCA_FILE, _UNTRAINED_FILE = "pca=", "untrained"  # which no model can be or may be named
 _VALUES = "values/"
 # What NumPy and the zip format raise on damaged files.
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -68,7 +67,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """The models of a comparison, then PCA and the untrained network, each with its scores.
+    """The models of a comparison, then PCA of each code size and the untrained network; scores.
 
     Attributes
     ----------
@@ -205,22 +204,26 @@ class _Work:
         return Outcome(self.benchmark.measure(model, seed), parameters, seconds)
 
     def keep_pca(self) -> None:
-        """Fit and measure PCA, unless that is done."""
-        if self.kept(_PCA_FILE, None) is None:
-            began = time.perf_counter()
-            pca = PrincipalComponents(self._units, self.benchmark.scaling)
-            pca.fit(*self.benchmark.training(pca))
-            seconds = time.perf_counter() - began
-            self._keep(
-                _PCA_FILE, None, Outcome(self.benchmark.measure(pca, 0), pca.parameters, seconds)
-            )
+        """Fit and measure PCA of each code size, unless that is done."""
+        for units in self._sizes():
+            name = f"{_PCA_FILE}{units}"
+            if self.kept(name, None) is None:
+                began = time.perf_counter()
+                pca = PrincipalComponents(units, self.benchmark.scaling)
+                pca.fit(*self.benchmark.training(pca))
+                seconds = time.perf_counter() - began
+                values = self.benchmark.measure(pca, 0)
+                self._keep(name, None, Outcome(values, pca.parameters, seconds))
 
     def table(self) -> Table:
         """Scores of everything, which is kept by now."""
-        seeds = self.comparison.seeds
+        seeds, sizes = self.comparison.seeds, self._sizes()
         files: dict[str, tuple[str, Sequence[int | None]]] = {
             **{name: (name, seeds) for name in self.comparison.models},
-            PCA: (_PCA_FILE, [None]),
+            **{
+                PCA if len(sizes) == 1 else f"{PCA}, {units}": (f"{_PCA_FILE}{units}", [None])
+                for units in sizes
+            },
             UNTRAINED: (_UNTRAINED_FILE, seeds),
         }
         rows = {}
@@ -274,18 +277,17 @@ class _Work:
 
     def _fingerprint(self, name: str, seed: int | None) -> str:
         """Of all that the values depend on."""
-        untrained_or_pca = name in (_UNTRAINED_FILE, _PCA_FILE)
-        settings = self.comparison.settings(self.first if untrained_or_pca else name)
-        if name == _PCA_FILE:
-            settings = {"units": self._units, "scaling": settings["scaling"]}
+        of_models = name in self.comparison.models
+        settings = self.comparison.settings(name if of_models else self.first)
+        if name.startswith(_PCA_FILE):
+            settings = {"units": name.removeprefix(_PCA_FILE), "scaling": settings["scaling"]}
         known = [_FORMAT, settings, seed, self.benchmark.noise, self.benchmark.fingerprint]
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
-    @property
-    def _units(self) -> int:
-        """Code units of the first model."""
-        size = self.comparison.settings(self.first)["code_size"]
-        return size if isinstance(size, int) else math.prod(size)
+    def _sizes(self) -> list[int]:
+        """Numbers of code units of the models, each once."""
+        given = [self.comparison.settings(name)["code_size"] for name in self.comparison.models]
+        return list(dict.fromkeys(int(np.prod(size)) for size in given))
 
 
 def _refuse_taken(folder: Path) -> None:
