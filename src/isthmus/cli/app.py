@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from isthmus import __version__
-from isthmus.cli import codes, data, demo, recipes, restore, runs, train
+from isthmus.cli import codes, compress, data, demo, recipes, restore, runs, train
 from isthmus.cli.errors import OneSentence
 
 app = typer.Typer(
@@ -47,6 +47,9 @@ app.command()(runs.compare)
 app.command()(codes.encode)
 app.command()(codes.decode)
 app.command()(codes.reconstruct)
+app.command()(compress.compress)
+app.command()(compress.decompress)
+app.command()(compress.rate_distortion)
 app.command()(restore.denoise)
 app.command()(restore.corrupt)
 app.add_typer(data.app, name="data")

@@ -18,7 +18,7 @@ from isthmus.data.tables import TABLE_SUFFIXES
 from isthmus.models import load
 from isthmus.recipes.inputs import column_names, read_for
 
-_TABLES = (".csv", ".parquet")
+TABLES = (".csv", ".parquet")
 FILES = (*IMAGE_SUFFIXES, *TABLE_SUFFIXES, *ARRAY_SUFFIXES)  # never the end of a folder's name
 _NAME = "name"  # column of file names beside codes
 
@@ -34,7 +34,7 @@ def encode_file(model_folder: Path, source: str, out: Path) -> tuple[int, int]:
         If `out` cannot hold codes, or is `source` itself.
     """
     refuse_target(out, Path(source))
-    if out.suffix.lower() not in (".npy", *_TABLES):
+    if out.suffix.lower() not in (".npy", *TABLES):
         raise SettingError(f"Codes are written to .npy, .csv or .parquet, not to '{out}'.")
     model = load(model_folder)
     dataset = read_for(model, source)
@@ -60,13 +60,15 @@ def decode_file(model_folder: Path, codes: Path, out: Path) -> int:
     """
     refuse_target(out, codes)
     model = load(model_folder)
-    _check_form(model, out)
+    check_form(model, out)
     named = codes.is_file() and column_names(codes)[:1] == [_NAME]
     table = read(codes, groups=_NAME if named else None)
     if table.samples.ndim != 2:
         raise DataError(f"{codes} holds no codes but images; give what `isthmus encode` wrote.")
-    names = _numbers(len(table)) if table.groups is None else [str(name) for name in table.groups]
-    _write_samples(model, model.inverse_transform(table.samples), names, out)
+    names = (
+        number_names(len(table)) if table.groups is None else [str(name) for name in table.groups]
+    )
+    write_samples(model, model.inverse_transform(table.samples), names, out)
     return len(table)
 
 
@@ -80,10 +82,10 @@ def reconstruct_file(model_folder: Path, source: str, out: Path) -> int:
     """
     refuse_target(out, Path(source))
     model = load(model_folder)
-    _check_form(model, out)
+    check_form(model, out)
     dataset = read_for(model, source)
-    names = dataset.names or _numbers(len(dataset))
-    _write_samples(model, model.reconstruct(dataset.samples), names, out)
+    names = dataset.names or number_names(len(dataset))
+    write_samples(model, model.reconstruct(dataset.samples), names, out)
     return len(dataset)
 
 
@@ -95,26 +97,26 @@ def refuse_target(out: Path, source: Path) -> None:
         raise SettingError(f"The folder {out} is not empty; give a new one.")
 
 
-def _check_form(model: Any, out: Path) -> None:
+def check_form(model: Any, out: Path) -> None:
     """Whether samples of the model can be written to such a path, before the work is done."""
     suffix = out.suffix.lower()
     if len(model.sample_shape_) == 1:
-        if suffix not in (".npy", *_TABLES):
+        if suffix not in (".npy", *TABLES):
             raise SettingError(f"Tables are written to .npy, .csv or .parquet, not to '{out}'.")
     elif suffix in FILES and suffix != ".npy":
         raise SettingError(f"Images are written to a folder or to .npy, not to '{out}'.")
 
 
-def _write_samples(
-    model: Any, samples: NDArray[np.float32], names: Sequence[str], out: Path
-) -> None:
+def write_samples(model: Any, samples: NDArray[Any], names: Sequence[str], out: Path) -> None:
+    """Write samples as what `out` is; images that are whole pixels already stay as they are."""
     if out.suffix.lower() == ".npy":
         write_array(out, samples)
     elif samples.ndim == 2:
         columns = model.data_.get("feature_names") or [f"x{i}" for i in range(samples.shape[1])]
         write_table(out, dict(zip(columns, samples.T, strict=True)))
     else:
-        pixels = as_pixels(model, samples)
+        exact = samples.dtype in (np.uint8, np.uint16)
+        pixels = samples if exact else as_pixels(model, samples)
         with atomic_folder(out) as temporary:
             try:
                 write_images(temporary, pixels, names)
@@ -122,7 +124,7 @@ def _write_samples(
                 raise StorageError(str(error).replace(str(temporary), str(out))) from error
 
 
-def _numbers(count: int) -> list[str]:
+def number_names(count: int) -> list[str]:
     """Names for samples without any: 001, 002, ..."""
     return [f"{number:0{len(str(count))}d}" for number in range(1, count + 1)]
 
