@@ -130,9 +130,10 @@ class Codec:
             raise ModelFileError(f"{name} was compressed with another model; give that one.")
         try:
             samples, exact = self._decode(file)
-        except DataError:  # the checksum held: other numbers were computed here
-            exact = np.zeros(0)
-        if _checksum(exact) != file.check:
+            intact = _checksum(exact) == file.check
+        except DataError:  # the file's checksum held: other numbers were computed here
+            intact = False
+        if not intact:
             raise DataError(
                 f"{name} cannot be decoded here: this machine computes the model otherwise than the"
                 " one that compressed it; decompress it there."

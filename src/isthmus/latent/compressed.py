@@ -101,10 +101,10 @@ class Compressed:
             raise damaged
         _, version, crc = _START.unpack_from(content)
         rest = memoryview(content)[_START.size :]
-        if zlib.crc32(rest) != crc:
-            raise damaged
         if version != _VERSION:
             raise DataError(f"{name} was written by a later version of Isthmus; update this one.")
+        if zlib.crc32(rest) != crc:
+            raise damaged
         model, check, count, step, lossless, kind, axes, *lengths = _HEADER.unpack_from(rest)
         dtype = kind.rstrip(b"\0").decode(errors="replace")
         begin = _HEADER.size + axes * _AXIS.itemsize

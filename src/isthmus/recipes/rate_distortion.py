@@ -130,18 +130,17 @@ def _coded(
         content = codec.encode(test)
         yield "model", f"{step:g}", (len(content), codec.decode(content))
     yield from _by_pca(model.code_mean_.size, train, test, steps)
-    mosaic = _mosaic(test)
     for name, settings in _LOSSY.items():
         for number in _QUALITIES:
             coding = {"quality": number, **settings}
             yield f"{name}, each", str(number), _by_pillow(test, name, coding)
-            size, decoded = _by_pillow(mosaic, name, coding)
-            yield f"{name}, mosaic", str(number), (size, _parted(decoded, len(test)))
-    content = Codec(model, lossless=True).encode(test)
-    yield "model, lossless", "", (len(content), test)
+            yield f"{name}, mosaic", str(number), _as_mosaic(test, name, coding)
+    codec = Codec(model, lossless=True)
+    content = codec.encode(test)
+    yield "model, lossless", "", (len(content), codec.decode(content))
     for name, settings in _LOSSLESS.items():
-        yield f"{name}, lossless, each", "", (_by_pillow(test, name, settings)[0], test)
-        yield f"{name}, lossless, mosaic", "", (_by_pillow(mosaic, name, settings)[0], test)
+        yield f"{name}, lossless, each", "", _by_pillow(test, name, settings)
+        yield f"{name}, lossless, mosaic", "", _as_mosaic(test, name, settings)
     yield "zlib, all", "", (len(zlib.compress(test.tobytes(), 9)), test)
     yield "xz, all", "", (len(lzma.compress(test.tobytes(), preset=9)), test)
 
@@ -178,6 +177,12 @@ def _by_pillow(images: Pixels, form: str, settings: dict[str, Any]) -> Coded:
             found = np.asarray(opened.convert("L" if image.ndim == 2 else "RGB"))
         place[...] = found if image.ndim == 2 else np.moveaxis(found, -1, 0)
     return size, decoded
+
+
+def _as_mosaic(images: Pixels, form: str, settings: dict[str, Any]) -> Coded:
+    """All images as one file; its bytes."""
+    size, decoded = _by_pillow(_mosaic(images), form, settings)
+    return size, _parted(decoded, len(images))
 
 
 def _channels_last(image: Pixels) -> Pixels:
