@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from isthmus import __version__
-from isthmus.cli import codes, data, demo, recipes, restore, runs, train, walks
+from isthmus.cli import codes, compress, data, demo, recipes, restore, runs, train, walks
 from isthmus.cli.errors import OneSentence
 
 app = typer.Typer(
@@ -51,6 +51,9 @@ app.command()(walks.sample)
 app.command()(walks.interpolate)
 app.command()(walks.traverse)
 app.command()(walks.augment)
+app.command()(compress.compress)
+app.command()(compress.decompress)
+app.command()(compress.rate_distortion)
 app.command()(restore.denoise)
 app.command()(restore.corrupt)
 app.add_typer(data.app, name="data")

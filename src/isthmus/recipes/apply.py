@@ -18,7 +18,7 @@ from isthmus.data.tables import TABLE_SUFFIXES
 from isthmus.models import load
 from isthmus.recipes.inputs import column_names, read_for
 
-_TABLES = (".csv", ".parquet")
+TABLES = (".csv", ".parquet")
 FILES = (*IMAGE_SUFFIXES, *TABLE_SUFFIXES, *ARRAY_SUFFIXES)  # never the end of a folder's name
 _NAME = "name"  # column of file names beside codes
 
@@ -34,7 +34,7 @@ def encode_file(model_folder: Path, source: str, out: Path) -> tuple[int, int]:
         If `out` cannot hold codes, or is `source` itself.
     """
     refuse_target(out, Path(source))
-    if out.suffix.lower() not in (".npy", *_TABLES):
+    if out.suffix.lower() not in (".npy", *TABLES):
         raise SettingError(f"Codes are written to .npy, .csv or .parquet, not to '{out}'.")
     model = load(model_folder)
     dataset = read_for(model, source)
@@ -65,7 +65,9 @@ def decode_file(model_folder: Path, codes: Path, out: Path) -> int:
     table = read(codes, groups=_NAME if named else None)
     if table.samples.ndim != 2:
         raise DataError(f"{codes} holds no codes but images; give what `isthmus encode` wrote.")
-    names = numbers(len(table)) if table.groups is None else [str(name) for name in table.groups]
+    names = (
+        number_names(len(table)) if table.groups is None else [str(name) for name in table.groups]
+    )
     write_samples(model, model.inverse_transform(table.samples), names, out)
     return len(table)
 
@@ -82,7 +84,7 @@ def reconstruct_file(model_folder: Path, source: str, out: Path) -> int:
     model = load(model_folder)
     check_form(model, out)
     dataset = read_for(model, source)
-    names = dataset.names or numbers(len(dataset))
+    names = dataset.names or number_names(len(dataset))
     write_samples(model, model.reconstruct(dataset.samples), names, out)
     return len(dataset)
 
@@ -100,7 +102,7 @@ def check_form(model: Any, out: Path, *, labelled: bool = False) -> None:
     suffix = out.suffix.lower()
     arrays = () if labelled else (".npy",)
     if len(model.sample_shape_) == 1:
-        allowed = (*arrays, *_TABLES)
+        allowed = (*arrays, *TABLES)
         if suffix not in allowed:
             *others, last = allowed
             raise SettingError(
@@ -111,22 +113,21 @@ def check_form(model: Any, out: Path, *, labelled: bool = False) -> None:
         raise SettingError(f"Images are written to a folder{or_array}, not to '{out}'.")
 
 
-def sample_columns(model: Any, samples: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+def sample_columns(model: Any, samples: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """Samples ``(N, D)`` by the names of their columns."""
     columns = model.data_.get("feature_names") or [f"x{i}" for i in range(samples.shape[1])]
     return dict(zip(columns, samples.T, strict=True))
 
 
-def write_samples(
-    model: Any, samples: NDArray[np.float32], names: Sequence[str], out: Path
-) -> None:
-    """Write samples of a model to a file or, for images, into a folder by their names."""
+def write_samples(model: Any, samples: NDArray[Any], names: Sequence[str], out: Path) -> None:
+    """Write samples as what `out` is; images that are whole pixels already stay as they are."""
     if out.suffix.lower() == ".npy":
         write_array(out, samples)
     elif samples.ndim == 2:
         write_table(out, sample_columns(model, samples))
     else:
-        pixels = as_pixels(model, samples)
+        exact = samples.dtype in (np.uint8, np.uint16)
+        pixels = samples if exact else as_pixels(model, samples)
         with atomic_folder(out) as temporary:
             try:
                 write_images(temporary, pixels, names)
@@ -134,7 +135,7 @@ def write_samples(
                 raise StorageError(str(error).replace(str(temporary), str(out))) from error
 
 
-def numbers(count: int) -> list[str]:
+def number_names(count: int) -> list[str]:
     """Names for samples without any: 001, 002, ..."""
     return [f"{number:0{len(str(count))}d}" for number in range(1, count + 1)]
 

@@ -11,7 +11,7 @@ from isthmus.core.files import atomic_folder
 from isthmus.data import write_images, write_table
 from isthmus.latent.augmentation import codes_between
 from isthmus.models import load
-from isthmus.recipes.apply import as_pixels, check_form, numbers, refuse_target, sample_columns
+from isthmus.recipes.apply import as_pixels, check_form, number_names, refuse_target, sample_columns
 from isthmus.recipes.inputs import read_for
 
 
@@ -42,9 +42,8 @@ def augment_file(folder: Path, source: str, out: Path, *, per_class: int, seed: 
     if samples.ndim == 2:
         write_table(out, {**sample_columns(model, samples), "class": np.array(classes)})
     else:
-        names = [
-            f"{name}/{place}" for name, place in zip(classes, numbers(len(labels)), strict=True)
-        ]
+        places = number_names(len(labels))
+        names = [f"{name}/{place}" for name, place in zip(classes, places, strict=True)]
         with atomic_folder(out) as temporary:
             write_images(temporary, as_pixels(model, samples), names)
     return len(samples)

@@ -13,7 +13,13 @@ from isthmus.data import DataSet
 from isthmus.latent import paths
 from isthmus.latent.generation import draw_codes, nearest_distances
 from isthmus.models import VariationalAutoencoder, load
-from isthmus.recipes.apply import as_brightness, check_form, numbers, refuse_target, write_samples
+from isthmus.recipes.apply import (
+    as_brightness,
+    check_form,
+    number_names,
+    refuse_target,
+    write_samples,
+)
 from isthmus.recipes.inputs import read_for
 from isthmus.recipes.runner import has_recipe, read_data, read_recipe
 from isthmus.recipes.scoring import scaled
@@ -87,7 +93,7 @@ def sample_file(
     samples = model.inverse_transform(drawn)
     distances = nearest_distances(scaled(model, samples), scaled(model, data[some]))
     if out.suffix.lower() != PICTURE:
-        write_samples(model, samples, numbers(count), out)
+        write_samples(model, samples, number_names(count), out)
         return None, float(np.median(distances))
     side = int(np.ceil(np.sqrt(count)))
     missing = -count % side
@@ -134,7 +140,7 @@ def interpolate_file(
     codes = getattr(paths, path)(first, last, steps)
     samples = model.inverse_transform(codes)
     if out.suffix.lower() != PICTURE:
-        write_samples(model, samples, numbers(steps), out)
+        write_samples(model, samples, number_names(steps), out)
         return None
     shares = [f"{share:.2g}" for share in np.linspace(0, 1, steps)]
     return _walk(model, samples[None], data, [f"{between[0]} to {between[1]}"], shares)
