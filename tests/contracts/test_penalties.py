@@ -10,7 +10,7 @@ import torch
 
 from isthmus.core.errors import SettingError
 from isthmus.networks import build_network
-from isthmus.networks.classifier import Classified
+from isthmus.networks.classifier import Centres, Classified, Head
 from isthmus.objectives import LOSSES, PENALTIES, Pass
 from isthmus.training import Equation
 
@@ -31,7 +31,11 @@ def network_and_samples(code, kind=None):
     if kind == "revival":
         network.code_activation.idle[1:] = 1000  # all units but the first are dead
     if kind == "classification":
-        network = Classified(network, 3, seed=1)
+        network = Classified(network, Head(network, 3, seed=1))
+    if kind == "clustering":
+        units, generator = math.prod(network.code_shape), torch.Generator().manual_seed(2)
+        centres = torch.rand(3, units, generator=generator)
+        network = Classified(network, Centres(centres, torch.full((3,), 1 / 3))).eval()
     return network, torch.rand(6, 5, 4, generator=torch.Generator().manual_seed(0))
 
 

@@ -33,7 +33,9 @@ def build(name: str, seed: int | None = 0) -> Network:
 
 
 def both(name: str) -> tuple[Classified, Classifier]:
-    return Classified(build(name), CLASSES, seed=1), Classifier(build(name), CLASSES, seed=1)
+    network = build(name)
+    classified = Classified(network, Head(network, CLASSES, seed=1))
+    return classified, Classifier(build(name), CLASSES, seed=1)
 
 
 def units(network: Network) -> int:
@@ -86,7 +88,7 @@ def test_without_a_seed_there_are_shapes_and_no_memory(kind: Any) -> None:
 @each
 def test_classified_is_the_network_with_a_head(name: str, x: torch.Tensor) -> None:
     network = build(name)
-    classified = Classified(network, CLASSES, seed=1)
+    classified = Classified(network, Head(network, CLASSES, seed=1))
     assert classified.network is network
     assert classified.code_activation is network.code_activation
     assert classified.single_layer is network.single_layer

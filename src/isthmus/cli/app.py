@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from isthmus import __version__
-from isthmus.cli import codes, data, demo, recipes, restore, runs, train
+from isthmus.cli import codes, data, demo, recipes, restore, runs, search, train
 from isthmus.cli.errors import OneSentence
 
 app = typer.Typer(
@@ -49,4 +49,7 @@ app.command()(codes.decode)
 app.command()(codes.reconstruct)
 app.command()(restore.denoise)
 app.command()(restore.corrupt)
+app.command()(search.index)
+app.command()(search.search)
+app.command()(search.cluster)
 app.add_typer(data.app, name="data")

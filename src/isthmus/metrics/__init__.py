@@ -3,6 +3,7 @@
 from isthmus.metrics import classification, reconstruction, restoration
 from isthmus.metrics._base import METRICS, Metric
 from isthmus.metrics.bootstrap import Estimate, bootstrap_mean, bootstrap_mean_of_seeds
+from isthmus.metrics.clusters import cluster_scores
 from isthmus.metrics.codes import (
     active_units,
     class_scatter,
@@ -17,6 +18,7 @@ from isthmus.metrics.contraction import (
     contraction,
     contraction_map,
 )
+from isthmus.metrics.retrieval import precision_at_k, recall_at_k
 from isthmus.metrics.subspace import principal_angles
 
 __all__ = [
@@ -30,13 +32,16 @@ __all__ = [
     "bootstrap_mean_of_seeds",
     "class_scatter",
     "classification",
+    "cluster_scores",
     "contraction",
     "contraction_map",
     "dead_units",
     "kmeans_clusters",
     "linear_probe",
     "matched_accuracy",
+    "precision_at_k",
     "principal_angles",
+    "recall_at_k",
     "reconstruction",
     "restoration",
 ]

@@ -2,6 +2,7 @@
 
 from isthmus.objectives import (
     classification,
+    clustering,
     contractive,
     cross_entropy,
     kl_sparsity,
@@ -20,6 +21,7 @@ __all__ = [
     "Pass",
     "Penalty",
     "classification",
+    "clustering",
     "contractive",
     "cross_entropy",
     "kl_sparsity",
