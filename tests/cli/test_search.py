@@ -51,7 +51,7 @@ def test_neighbours_of_an_image_file(call: Call, index: Path, here: Path) -> Non
     shown = call("search", "index", "one/mine.png", "found").stdout
     assert shown == "Wrote 10 neighbours of 1 samples to found\n"  # its class is not known
     table = pl.read_csv(here / "found/neighbours.csv")
-    assert table.columns == ["query", "rank", "neighbour", "distance"]
+    assert table.columns == ["query", "rank", "neighbour", "distance", "neighbour class"]
     assert set(table["query"]) == {"mine.png"}
 
 

@@ -101,7 +101,8 @@ class FakeGraph:
         return types.SimpleNamespace(keys=places.astype(np.uint64), distances=squared)
 
     def save(self, path: str) -> None:
-        np.save(Path(path).open("wb"), self.codes)
+        with Path(path).open("wb") as file:
+            np.save(file, self.codes)
 
     def load(self, path: str) -> None:
         self.codes = np.load(path)

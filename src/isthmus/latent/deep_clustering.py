@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -47,8 +48,8 @@ class DeepClustering:
     clusters
         K.
     reconstruction_weight
-        w, on the scale of the autoencoder's loss; 0 gives up the reconstruction. Guo et al. have
-        10 / D for the squared error of samples of D pixels.
+        w; 0 gives up the reconstruction, and clusters may then merge. By default that of Guo et
+        al.: 10 where the loss is a mean over pixels, 10 / D where it is the sum over D of them.
     epochs, batch_size, learning_rate, minutes, precision
         How the weights move, by Adam; see `isthmus.training.Plan`.
     random_state
@@ -67,7 +68,7 @@ class DeepClustering:
     """
 
     clusters: PositiveInt = 10
-    reconstruction_weight: NonNegativeFloat = 0.0
+    reconstruction_weight: NonNegativeFloat | None = None
     epochs: NonNegativeInt = 20
     batch_size: PositiveInt = 256
     learning_rate: PositiveFloat = 1e-3
@@ -89,12 +90,14 @@ class DeepClustering:
         tuned = copy.deepcopy(model)
         tuned.__dict__.pop("scores_", None)  # those of other weights
         head = self._head(tuned.transform(X))
-        spec = tuned.settings_["loss"]
+        spec, weight = tuned.settings_["loss"], own["reconstruction_weight"]
+        if weight is None:
+            weight = 10 / math.prod(tuned.sample_shape_) if spec["per"] == "sample" else 10.0
         equation = Equation(
             Classified(tuned.network_, head),
             LOSSES.build(spec),
             [PENALTIES.build({"kind": "clustering", "weight": 1.0})],
-            loss_weight=own["reconstruction_weight"],
+            loss_weight=weight,
         )
         plan = Plan(
             **{name: own[name] for name in ("epochs", "batch_size", "learning_rate", "minutes")},

@@ -15,11 +15,12 @@ from isthmus.core.errors import DataError
 Array = NDArray[Any]
 Distance = Literal["euclidean", "cosine"]
 
-_QUERIES = 512  # queries that are compared at once with
+_QUERIES = 1024  # queries that are compared at once with
 _PART = 2048  # so many codes
 _HELD = 2**22  # numbers of codes that are held in float64 at once
 _PAIRS = 2**16  # pairs that are measured exactly at once
 _BFLOAT16 = ("avx512_bf16", "amx_bf16")  # names of what processors can do
+_TINY = 1e-28  # what may be lost where float32 has no smaller numbers
 _MOST = 1e15  # the squares of greater codes leave the range of float32
 
 
@@ -57,7 +58,7 @@ def nearest_codes(
     centre = _in_float64(codes[:_PART], metric).mean(0) * (metric == "euclidean")
     places = np.zeros((len(asked), k), np.int64)
     distances = np.full((len(asked), k), np.inf)
-    start, stop, most = 0, _PART, max(_PART, _HELD // codes.shape[1])
+    start, stop, most = 0, 2 * _PART, max(_PART, _HELD // codes.shape[1])
     while start < len(codes):
         block = _in_float64(codes[start:stop], metric)
         coarse = _Coarse(block - centre, metric)
@@ -67,8 +68,8 @@ def nearest_codes(
             places[part], distances[part] = _merge(
                 places[part], distances[part], rows, columns + start, found
             )
-        # As many as all before: so there are few merges, and few candidates too.
-        start, stop = stop, stop + min(stop, most)
+        # Twice as many as all before: there are few merges then, and few candidates too.
+        start, stop = stop, stop + min(2 * stop, most)
     return Neighbours(places, np.sqrt(distances) if metric == "euclidean" else distances)
 
 
@@ -138,11 +139,12 @@ class _Coarse:
         lengths, lost = np.linalg.norm(asked, axis=1), self._lost(asked)
         own = lengths**2 if self.factor == 2 else np.ones(len(asked))
         crossed = self.factor * (lost * self.longest + (lengths + lost) * self.lost)
+        most = (lengths + self.longest) ** 2 if self.factor == 2 else np.full(len(asked), 2.0)
         summed = 2.0**-22 * self.parts[0].shape[1] + self.unit**2
-        error = crossed + summed * 2 * ((lengths + self.longest) ** 2 + 1)
+        error = crossed + summed * (2 * most + _TINY)
         low = self._low(-self.factor * asked)
         if np.isinf(limits).any():
-            limits = (lengths + self.longest) ** 2 if self.factor == 2 else np.full(len(asked), 2.0)
+            limits = most * (1 + 1e-9)
             if k <= len(self.parts[0]):
                 scores = self._scores(low, own, self.parts[0]).float().numpy()
                 least = np.partition(scores, k - 1)[:, k - 1]
@@ -195,7 +197,7 @@ def _merge(
 ) -> tuple[Array, Array]:
     """The k nearest of those found before, ``(Q, k)``, and of new ones of some rows.
 
-    New ones come row by row and have higher places.
+    New ones come row by row and have higher places, in order: a stable sort keeps ties so.
     """
     k = places.shape[1]
     counts = np.bincount(rows, minlength=len(places))
@@ -204,5 +206,5 @@ def _merge(
     distance = np.full(place.shape, np.inf)
     place[:, :k], distance[:, :k] = places, distances
     place[rows, rank], distance[rows, rank] = new_places, new_distances
-    order = np.lexsort((place, distance), 1)[:, :k]
+    order = distance.argsort(1, kind="stable")[:, :k]
     return np.take_along_axis(place, order, 1), np.take_along_axis(distance, order, 1)

@@ -111,7 +111,7 @@ class CodeIndex:
             which = np.random.default_rng(0).permutation(len(codes))[:_ASKED]
             k = min(_WANTED, len(codes))
             exact = nearest_codes(codes, codes[which], k, metric)
-            found = _ask(graph, codes, codes[which], k)
+            found = _ask(graph, metric, codes[which], k)
             recall = float(recall_at_k(exact.places, found.places).mean())
         return cls(codes, metric, origin, graph, recall)
 
@@ -119,7 +119,7 @@ class CodeIndex:
         """The k nearest codes of each of ``(Q, m)`` queries; see `nearest_codes`."""
         check_search(self.codes, queries, k)
         if self.graph is not None:
-            return _ask(self.graph, self.codes, queries, k)
+            return _ask(self.graph, self.metric, queries, k)
         return nearest_codes(self.codes, queries, k, self.metric)
 
     def save(self, folder: Path) -> None:
@@ -200,11 +200,11 @@ def _new_graph(units: int, metric: Distance) -> Any:
     return usearch.Index(ndim=units, metric={"euclidean": "l2sq", "cosine": "cos"}[metric])
 
 
-def _ask(graph: Any, codes: Array, queries: Array, k: int) -> Neighbours:
+def _ask(graph: Any, metric: Distance, queries: Array, k: int) -> Neighbours:
     """What the graph finds; it may miss some."""
     matches = graph.search(np.asarray(queries, np.float32), k)
     keys = np.reshape(matches.keys, (len(queries), k)).astype(np.int64)
     distances = np.reshape(matches.distances, (len(queries), k)).astype(np.float64)
-    if "l2" in str(graph.metric_kind).lower():
+    if metric == "euclidean":  # squared, and in float32 a little below 0
         distances = np.sqrt(np.maximum(distances, 0))
     return Neighbours(keys, distances)
