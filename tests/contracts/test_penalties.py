@@ -92,8 +92,9 @@ def test_half_precision_changes_little_and_gives_a_float32(kind, code):
     torch.testing.assert_close(value, penalty(kind)(passed(network, x)), rtol=0.03, atol=0)
 
 
-@each
+@pytest.mark.parametrize("kind", [kind for kind in PENALTIES if kind != "clustering"])
 def test_a_step_against_its_gradient_lowers_it(kind):
+    """But for clustering, whose targets are constant in the gradient and move with the step."""
     network, x = network_and_samples("vector", kind)
     before = penalty(kind)(passed(network, x))
     before.backward()

@@ -73,7 +73,11 @@ def test_weights_are_a_function_of_the_seed_alone() -> None:
     assert wide.weight.std().item() == pytest.approx((2 / 1000) ** 0.5, rel=0.01)  # Glorot
 
 
-@pytest.mark.parametrize("kind", [Classified, Classifier])
+def classified(network: Network, classes: int, seed: int | None) -> Classified:
+    return Classified(network, Head(network, classes, seed))
+
+
+@pytest.mark.parametrize("kind", [classified, Classifier])
 def test_without_a_seed_there_are_shapes_and_no_memory(kind: Any) -> None:
     empty = kind(build("dense", None), CLASSES, None).state_dict()
     full = kind(build("dense"), CLASSES, 1).state_dict()

@@ -183,7 +183,7 @@ def _measure(
     """Squared distances, or cosine distances, of pairs."""
     parts = [np.zeros(0)]
     for part in _parts(len(rows), _PAIRS):
-        codes, queries = block[columns[part]], asked[rows[part]]
+        codes, queries = block.take(columns[part], 0), asked.take(rows[part], 0)
         if metric == "euclidean":
             codes -= queries
             parts.append(np.einsum("ij,ij->i", codes, codes))
