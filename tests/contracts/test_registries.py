@@ -14,6 +14,7 @@ from isthmus.corruption import CORRUPTIONS
 from isthmus.data.augmentation import AUGMENTATIONS
 from isthmus.data.scaling import SCALINGS
 from isthmus.inference.classical import RESTORERS
+from isthmus.latent.cluster import CLUSTERERS
 from isthmus.metrics import METRICS
 from isthmus.models import MODELS
 from isthmus.networks import CODE_ACTIVATIONS, NETWORKS
@@ -32,6 +33,7 @@ REGISTRIES = [
     SCHEDULES,
     METRICS,
     RESTORERS,
+    CLUSTERERS,
     MODELS,
 ]
 REQUIRED = {"penalty": {"weight": 0.1}}  # settings without a default, by role

@@ -33,7 +33,9 @@ def build(name: str, seed: int | None = 0) -> Network:
 
 
 def both(name: str) -> tuple[Classified, Classifier]:
-    return Classified(build(name), CLASSES, seed=1), Classifier(build(name), CLASSES, seed=1)
+    network = build(name)
+    classified = Classified(network, Head(network, CLASSES, seed=1))
+    return classified, Classifier(build(name), CLASSES, seed=1)
 
 
 def units(network: Network) -> int:
@@ -71,7 +73,11 @@ def test_weights_are_a_function_of_the_seed_alone() -> None:
     assert wide.weight.std().item() == pytest.approx((2 / 1000) ** 0.5, rel=0.01)  # Glorot
 
 
-@pytest.mark.parametrize("kind", [Classified, Classifier])
+def classified(network: Network, classes: int, seed: int | None) -> Classified:
+    return Classified(network, Head(network, classes, seed))
+
+
+@pytest.mark.parametrize("kind", [classified, Classifier])
 def test_without_a_seed_there_are_shapes_and_no_memory(kind: Any) -> None:
     empty = kind(build("dense", None), CLASSES, None).state_dict()
     full = kind(build("dense"), CLASSES, 1).state_dict()
@@ -86,7 +92,7 @@ def test_without_a_seed_there_are_shapes_and_no_memory(kind: Any) -> None:
 @each
 def test_classified_is_the_network_with_a_head(name: str, x: torch.Tensor) -> None:
     network = build(name)
-    classified = Classified(network, CLASSES, seed=1)
+    classified = Classified(network, Head(network, CLASSES, seed=1))
     assert classified.network is network
     assert classified.code_activation is network.code_activation
     assert classified.single_layer is network.single_layer

@@ -8,7 +8,7 @@ from torch import nn
 
 from isthmus.core.errors import SettingError
 from isthmus.networks import build_network
-from isthmus.networks.classifier import Classified
+from isthmus.networks.classifier import Classified, Head
 from isthmus.networks.dense import DenseNetwork
 from isthmus.objectives import LOSSES, PENALTIES, Pass
 from isthmus.training import Equation
@@ -29,10 +29,13 @@ class Headed(DenseNetwork):
 def networks():
     spec = {"kind": "dense", "hidden_sizes": []}
     maps = {"kind": "convolutional", "channels": [2]}
+    built = [
+        build_network(spec, (4, 4), 2, seed=0),
+        build_network(maps, (4, 4), (2, 2, 2), seed=0),
+    ]
     return [
         Headed((4, 4), 2, hidden_sizes=()),
-        Classified(build_network(spec, (4, 4), 2, seed=0), 3, seed=1),
-        Classified(build_network(maps, (4, 4), (2, 2, 2), seed=0), 3, seed=1),
+        *(Classified(network, Head(network, 3, seed=1)) for network in built),
     ]
 
 

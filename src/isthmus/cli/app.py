@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from isthmus import __version__
-from isthmus.cli import codes, compress, data, demo, recipes, restore, runs, train, walks
+from isthmus.cli import (
+    codes,
+    compress,
+    data,
+    demo,
+    recipes,
+    restore,
+    runs,
+    search,
+    train,
+    walks,
+)
 from isthmus.cli.errors import OneSentence
 
 app = typer.Typer(
@@ -56,4 +67,7 @@ app.command()(compress.decompress)
 app.command()(compress.rate_distortion)
 app.command()(restore.denoise)
 app.command()(restore.corrupt)
+app.command()(search.index)
+app.command()(search.search)
+app.command()(search.cluster)
 app.add_typer(data.app, name="data")

@@ -3,6 +3,7 @@
 from isthmus.metrics import classification, likelihood, reconstruction, restoration
 from isthmus.metrics._base import METRICS, Metric
 from isthmus.metrics.bootstrap import Estimate, bootstrap_mean, bootstrap_mean_of_seeds
+from isthmus.metrics.clusters import cluster_scores
 from isthmus.metrics.code_space import (
     class_overlap,
     continuity,
@@ -23,6 +24,7 @@ from isthmus.metrics.contraction import (
     contraction,
     contraction_map,
 )
+from isthmus.metrics.retrieval import precision_at_k, recall_at_k
 from isthmus.metrics.subspace import principal_angles
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "class_overlap",
     "class_scatter",
     "classification",
+    "cluster_scores",
     "continuity",
     "contraction",
     "contraction_map",
@@ -46,7 +49,9 @@ __all__ = [
     "likelihood",
     "linear_probe",
     "matched_accuracy",
+    "precision_at_k",
     "principal_angles",
+    "recall_at_k",
     "reconstruction",
     "restoration",
     "trustworthiness",

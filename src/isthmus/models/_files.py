@@ -150,9 +150,7 @@ def load(path: str | Path) -> Any:
     ModelFileError
         If files are missing, truncated, foreign, oversized, or do not fit each other.
     """
-    folder = Path(path)
-    if not (folder / _DOCUMENT).exists() and (folder / "model" / _DOCUMENT).exists():
-        folder = folder / "model"
+    folder = _folder(path)
     document = _read_document(folder)
     try:
         return MODELS[document.kind].from_saved(SavedModel(folder, document))
@@ -160,6 +158,18 @@ def load(path: str | Path) -> Any:
         raise
     except IsthmusError as error:
         raise ModelFileError(f"{folder / _DOCUMENT} cannot be used: {error}") from error
+
+
+def weights_sha256(path: str | Path) -> str:
+    """Checksum of the weights of a saved model, by which other models are told apart."""
+    return _read_document(_folder(path)).weights_sha256
+
+
+def _folder(path: str | Path) -> Path:
+    """Of the model that a folder is, or of the run that it is."""
+    folder = Path(path)
+    of_run = not (folder / _DOCUMENT).exists() and (folder / "model" / _DOCUMENT).exists()
+    return folder / "model" if of_run else folder
 
 
 def _read_document(folder: Path) -> Document:

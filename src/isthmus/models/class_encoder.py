@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from isthmus.core.settings import NonNegativeFloat
 from isthmus.models._base import MODELS
 from isthmus.models.autoencoder import Autoencoder
-from isthmus.networks.classifier import Classified
+from isthmus.networks.classifier import Classified, Head
 from isthmus.objectives import PENALTIES
 from isthmus.training import Target
 
@@ -43,7 +43,8 @@ class ClassEncoder(Autoencoder):
         super()._build_networks(seed)
         if self.settings_["classification_weight"]:
             head_seed = None if seed is None else seed + 1
-            self.network_ = Classified(self.network_, len(self.classes_), head_seed)
+            head = Head(self.network_, len(self.classes_), head_seed)
+            self.network_ = Classified(self.network_, head)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

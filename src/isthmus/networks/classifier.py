@@ -36,6 +36,36 @@ class Head(nn.Linear):
         return super().forward(code.flatten(1))
 
 
+class Centres(nn.Module):
+    """-log(1 + ‖h - μ_j‖²): scores whose softmax is Student's t around K centres.
+
+    Source: Xie et al. 2016 (one degree of freedom).
+
+    Parameters
+    ----------
+    centres
+        μ, ``(K, m)``; they move in training.
+    shares
+        Mean of the softmax over all samples, ``(K,)``. In training it follows the batches.
+    """
+
+    _FOLLOWS = 0.01  # how much of it a batch replaces
+
+    def __init__(self, centres: Tensor, shares: Tensor) -> None:
+        super().__init__()
+        self.centres = nn.Parameter(centres)
+        self.shares: Tensor
+        self.register_buffer("shares", shares)
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Scores before the softmax, ``(N, K)``."""
+        scores = -(code.flatten(1)[:, None] - self.centres).square().sum(2).log1p()
+        if self.training:
+            found = scores.detach().float().softmax(1).mean(0)
+            self.shares = torch.lerp(self.shares, found, self._FOLLOWS)
+        return scores
+
+
 class Classified(Network):
     """An autoencoder with a classifier beside its decoder: f, g and the head on f's code.
 
@@ -43,14 +73,14 @@ class Classified(Network):
     ----------
     network
         f and g, taken over as they are.
-    classes, seed
-        See `Head`.
+    head
+        `Head` or `Centres`.
     """
 
-    def __init__(self, network: Network, classes: int, seed: int | None) -> None:
+    def __init__(self, network: Network, head: nn.Module) -> None:
         super().__init__(network.sample_shape, network.output_activation)
         self.kind, self.code_shape = network.kind, network.code_shape  # type: ignore[misc]
-        self.network, self.head = network, Head(network, classes, seed)
+        self.network, self.head = network, head
 
     @property
     def code_activation(self) -> CodeActivation:

@@ -2,6 +2,7 @@
 
 from isthmus.objectives import (
     classification,
+    clustering,
     contractive,
     cross_entropy,
     gaussian_kl,
@@ -21,6 +22,7 @@ __all__ = [
     "Pass",
     "Penalty",
     "classification",
+    "clustering",
     "contractive",
     "cross_entropy",
     "gaussian_kl",

@@ -28,6 +28,8 @@ class Equation:
         C; ``None`` leaves the input as it is.
     loss_part
         Name of L among the parts of the value.
+    loss_weight
+        Factor of L.
 
     Raises
     ------
@@ -44,6 +46,7 @@ class Equation:
         corruption: Corruption | None = None,
         *,
         loss_part: str = "reconstruction",
+        loss_weight: float = 1.0,
     ) -> None:
         wanted = loss.output_activation
         if wanted is not None and network.output_activation != wanted:
@@ -57,7 +60,7 @@ class Equation:
         self.loss = loss
         self.penalties = tuple(penalties)
         self.corruption = corruption
-        self.loss_part = loss_part
+        self.loss_part, self.loss_weight = loss_part, loss_weight
 
     def __call__(
         self,
@@ -75,7 +78,7 @@ class Equation:
         code, logits = self.network.trace(corrupted)
         output = logits if self.loss.output_activation else self.network.activate(logits)
         passed = Pass(self.network, corrupted, code, logits, y, labels)
-        parts = {self.loss_part: self.loss(output, y).mean()}
+        parts = {self.loss_part: self.loss_weight * self.loss(output, y).mean()}
         for penalty in self.penalties:
             value = penalty.factor(progress) * penalty(passed)
             # Two penalties of one kind (with other settings) share a name, and both count.
