@@ -46,6 +46,7 @@ def test_the_verbs_are_these() -> None:
         "reconstruct",
         "denoise",
         "corrupt",
+        "outliers",
         "recipes ls",
         "recipes show",
         "recipes cp",

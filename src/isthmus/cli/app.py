@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from isthmus import __version__
-from isthmus.cli import codes, data, demo, recipes, restore, runs, train
+from isthmus.cli import codes, data, demo, outliers, recipes, restore, runs, train
 from isthmus.cli.errors import OneSentence
 
 app = typer.Typer(
@@ -49,4 +49,5 @@ app.command()(codes.decode)
 app.command()(codes.reconstruct)
 app.command()(restore.denoise)
 app.command()(restore.corrupt)
+app.command()(outliers.outliers)
 app.add_typer(data.app, name="data")
