@@ -5,13 +5,13 @@
   images.
 - *tables*: seven tables of ADBench (Han et al. 2022). Half of the usual rows train, the other half
   and all outliers are scored (the one-class protocol of Zong et al. 2018).
-- *contaminated*: the same tables; a random 60 % of the rows trains, with its outliers, which are not
-  marked, and the others are scored (the protocol of PyOD's benchmark).
+- *contaminated*: the same tables; a random 60 % of the rows trains, outliers included and unmarked,
+  and the others are scored (the protocol of PyOD's benchmark).
 
 The tables are those of the recipe ``table-outliers``, trained for 2,000 steps each, with the same
-settings for all; they were chosen without any label, by how well held-out usual rows were told from
-the same rows with each column shuffled. Means over three seeds of trainings and splits. Brackets are
-95 % bootstrap intervals over the scored samples, drawn class by class and alike for all seeds.
+settings for all; they were chosen without outliers, by how well held-out usual rows were told from
+the same rows with each column shuffled. Means over three seeds of trainings and splits. Brackets
+are 95 % bootstrap intervals over the samples, drawn class by class and alike for all seeds.
 """
 
 from __future__ import annotations
