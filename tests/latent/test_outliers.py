@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -332,6 +333,18 @@ def test_a_damaged_folder_is_refused(
     with pytest.raises(ModelFileError, match=message) as caught:
         load(saved)
     assert "\n" not in str(caught.value)
+
+
+def test_the_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "outliers.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    exec(compile(code, "docs/outliers.md", "exec"), names)
+    for line, shape in re.findall(r"^(\w+) = .*# (\(.*\))$", code, re.MULTILINE):
+        assert str(np.shape(names[line])) == shape
+    strange = names["flags"][names["y"] != 0] == -1
+    assert strange.mean() > 0.8
 
 
 def test_codes_of_another_model_are_refused(saved: Path, zeros: Array) -> None:
