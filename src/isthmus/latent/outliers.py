@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -12,7 +12,6 @@ from annotated_types import Gt, Lt
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
-from scipy.special import log_ndtr, ndtri
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
@@ -24,6 +23,7 @@ from isthmus.core.errors import ModelFileError, SettingError
 from isthmus.core.files import atomic_folder, sha256
 from isthmus.core.registry import check_settings, explain
 from isthmus.core.settings import NonNegativeInt, PositiveInt
+from isthmus.latent._tail import Tail
 from isthmus.models import Autoencoder
 from isthmus.models import load as load_model
 from isthmus.training.tensors import read_tensors, write_tensors
@@ -41,38 +41,7 @@ _PARTS: dict[Measure, tuple[Part, ...]] = {
     "both": ("error", "distance"),
 }
 _MOST_CODES = 20_000  # training codes among which neighbours are looked for
-_LEAST = 1e-12  # numbers below it are as good as 0, which has no logarithm
 _ROUNDING = 1e-5  # by which a score may change with the samples that are scored beside it
-_UPPER = 0.9  # the quantile that gives the spread: outliers are told by the upper tail
-
-
-class Tail(NamedTuple):
-    """Log-normal distribution of a positive number s, by two quantiles of held-out samples.
-
-    Attributes
-    ----------
-    median
-        Of log s.
-    spread
-        (90 % quantile - median) / 1.28, the standard deviation of log s if it is normal.
-    """
-
-    median: float
-    spread: float
-
-    @classmethod
-    def of(cls, values: Array) -> Self:
-        """The distribution of ``(N,)`` values."""
-        median, upper = np.quantile(_log(values), [0.5, _UPPER])
-        return cls(float(median), max(float((upper - median) / ndtri(_UPPER)), _LEAST))
-
-    def log_probability(self, values: Array) -> NDArray[np.float64]:
-        """Logarithm of P(S > s) of ``(N,)`` values."""
-        return np.asarray(log_ndtr((self.median - _log(values)) / self.spread))
-
-
-def _log(values: Array) -> NDArray[np.float64]:
-    return np.log(np.maximum(values.astype(np.float64), _LEAST))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
