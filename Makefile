@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # One thread for each test process: two that share two cores would wait for each other.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 MPLBACKEND=agg
 
-.PHONY: setup demo test check format bench reproduce claims docs clean
+.PHONY: setup demo test check format bench reproduce claims outliers docs clean
 
 setup: .venv/.test
 
@@ -52,6 +52,9 @@ reproduce: .venv/.test
 
 claims: .venv/.test
 	$(BIN)/python benchmarks/claims.py "$(ONLY)"
+
+outliers: .venv/.bench
+	$(BIN)/python benchmarks/outliers.py "$(ONLY)"
 
 docs: .venv/.docs
 	$(BIN)/mkdocs build --strict --quiet

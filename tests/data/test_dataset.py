@@ -73,6 +73,23 @@ def test_parts_that_do_not_fit_are_refused(parts: dict[str, object], message: st
         DataSet("x", np.zeros((6, 2)), **parts)  # type: ignore[arg-type]
 
 
+def test_some_classes_are_numbered_anew() -> None:
+    samples = np.arange(12).reshape(6, 2)
+    labels, names = np.array([2, 0, 1, 2, 0, 1]), ("ash", "elm", "oak")
+    trees = DataSet("trees", samples, labels=labels, class_names=names)
+    some = trees.of_classes(("oak", "ash"))
+    assert some.class_names == ("ash", "oak")
+    assert some.labels is not None
+    assert some.labels.tolist() == [1, 0, 1, 0]
+    assert some.samples[:, 0].tolist() == [0, 2, 6, 8]
+    one = trees.of_classes(["elm"])
+    assert (len(one), one.labels, one.class_names) == (2, None, None)
+    with pytest.raises(DataError, match=r"no class 'okk' \(did you mean 'oak'\?\)"):
+        trees.of_classes(["okk"])
+    with pytest.raises(DataError, match=r"has no classes.*data\.labels"):
+        DataSet("x", samples).of_classes(["oak"])
+
+
 def test_one_axis_is_refused() -> None:
     with pytest.raises(DataError, match=r"at least two axes.*\(6,\)"):
         DataSet("x", np.zeros(6))

@@ -12,6 +12,7 @@ from isthmus.cli import (
     compress,
     data,
     demo,
+    outliers,
     recipes,
     restore,
     runs,
@@ -70,4 +71,5 @@ app.command()(restore.corrupt)
 app.command()(search.index)
 app.command()(search.search)
 app.command()(search.cluster)
+app.command()(outliers.outliers)
 app.add_typer(data.app, name="data")

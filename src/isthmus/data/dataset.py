@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isthmus.core.errors import DataError
+from isthmus.core.registry import nearest
 from isthmus.data.fingerprint import fingerprint
 
 _PIXEL_RANGES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
@@ -124,6 +125,33 @@ class DataSet:
             names=None if self.names is None else tuple(self.names[i] for i in chosen),
             predefined_test=None if self.predefined_test is None else self.predefined_test[chosen],
         )
+
+    def of_classes(self, names: Sequence[str]) -> DataSet:
+        """Return the samples of some classes; of a single one without labels, which say nothing.
+
+        Raises
+        ------
+        DataError
+            If there are no classes, or none of such a name; the nearest is named.
+        """
+        if self.labels is None or self.class_names is None:
+            raise DataError(
+                f"{self.name} has no classes to choose from; name the column that holds them by"
+                " data.labels, or remove data.classes."
+            )
+        for name in names:
+            if name not in self.class_names:
+                raise DataError(
+                    f"{self.name} has no class '{name}'{nearest(name, self.class_names)}; its"
+                    f" classes are {', '.join(self.class_names)}."
+                )
+        places = sorted({self.class_names.index(name) for name in names})
+        which = np.flatnonzero(np.isin(self.labels, places))
+        labels, class_names = None, None
+        if len(places) > 1:
+            labels = np.searchsorted(places, self.labels[which])
+            class_names = tuple(self.class_names[place] for place in places)
+        return replace(self.subset(which), labels=labels, class_names=class_names)
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that identify shape, type and content of the samples."""

@@ -203,6 +203,8 @@ def read_data(settings: DataSettings) -> tuple[DataSet, Split]:
     if settings.source is None:
         raise SettingError("This recipe needs data of yours: give them with --data PATH.")
     dataset = read(settings.source, **settings.model_dump(include=READING))
+    if settings.classes is not None:
+        dataset = dataset.of_classes(settings.classes)
     parts = split(
         dataset,
         validation=settings.validation,

@@ -6,9 +6,10 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import tomli_w
+from annotated_types import MinLen
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from isthmus.core.errors import SettingError
@@ -36,6 +37,8 @@ class DataSettings(BaseModel):
         Name of a known set, or path of a file or folder (``--data`` replaces it).
     labels, groups
         Columns of a table that are classes, or patients and the like that no split may separate.
+    classes
+        Use only samples of these classes, in all parts.
     size, colour
         Size to which images are brought, and whether they are read in colour.
     validation, test
@@ -52,6 +55,7 @@ class DataSettings(BaseModel):
     source: str | None = None
     labels: str | None = None
     groups: str | None = None
+    classes: Annotated[tuple[str, ...], MinLen(1)] | None = None
     size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
     colour: bool | None = None
     validation: Fraction = 0.1
