@@ -61,7 +61,23 @@ def test_tables_have_neighbours_but_no_sheet(call: Call, trees: Path, here: Path
     call("search", "index", source, "found", "--k", "2")
     assert [path.name for path in (here / "found").iterdir()] == ["neighbours.csv"]
     call("cluster", trees, source, "groups", "--clusters", "2")
-    assert [path.name for path in (here / "groups").iterdir()] == ["assignments.csv"]
+    assert {path.name for path in (here / "groups").iterdir()} == {"assignments.csv", "groups.csv"}
+    rows, groups = (pl.read_csv(here / f"groups/{name}.csv") for name in ("assignments", "groups"))
+    source = pl.read_csv(trees.parent / "trees.csv")
+    for group in groups.iter_rows(named=True):
+        own = source.filter(rows["cluster"] == group["cluster"])
+        assert group["rows"] == len(own)
+        assert group["share"] == pytest.approx(len(own) / len(source))
+        means = {name: own[name].mean() for name in ("length", "width", "mass")}
+        for name, mean in means.items():
+            assert group[f"mean of {name}"] == pytest.approx(mean)
+        apart = {
+            name: abs(mean - source[name].mean()) / source[name].std(ddof=0)
+            for name, mean in means.items()
+        }
+        most = max(apart, key=lambda name: apart[name])
+        assert group["sets it apart"].startswith(f"{most} ")
+        assert f"{apart[most]:.1f} σ" in group["sets it apart"]
 
 
 def test_what_cannot_be_searched(

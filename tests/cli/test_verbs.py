@@ -150,3 +150,21 @@ def test_a_table_is_parted_in_a_narrow_terminal(
         "model       2",
         "PCA         4",
     ]
+
+
+def test_a_table_with_names_and_gaps(call: Call, refuse: Refuse, here: Path) -> None:
+    rows = [f"{i % 7},{'oak' if i % 3 else 'ash'},{'' if i == 5 else i}" for i in range(40)]
+    (here / "t.csv").write_text("\n".join(["a,kind,b", *rows]))
+    settings = ["--set", "data.categories=['kind']", "--set", "data.missing=median"]
+    shown = call("train", "table", "--data", "t.csv", *settings, "--set", "training.epochs=1")
+    assert "gaps filled with the median of the column: 1" in shown.stdout
+    # A file in which a name does not occur has the columns of the training all the same, and a gap
+    # is filled with the median of the training.
+    (here / "few.csv").write_text("b,kind,a\n,oak,1\n")
+    (here / "same.csv").write_text(f"b,kind,a\n{np.median([*range(5), *range(6, 40)])},oak,1\n")
+    for name in ("few", "same"):
+        call("encode", "runs/table", f"{name}.csv", f"{name}.npy")
+    np.testing.assert_array_equal(np.load(here / "few.npy"), np.load(here / "same.npy"))
+    (here / "new.csv").write_text("b,kind,a\n1,elm,1\n")
+    sentence = refuse("encode", "runs/table", "new.csv", "new.npy")
+    assert "the column 'kind' holds 'elm', which no row had" in sentence

@@ -164,3 +164,58 @@ def test_faults_of_parquet(tmp_path: Path) -> None:
 def test_settings_of_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"data\.size is for images"):
         read(write(tmp_path, "a\n1\n"), size=8)
+
+
+# -- categories and gaps ----------------------------------------------------------------------
+
+GAPPY = "size,kind,mass\n1,oak,10\n,ash,20\n5,,\n9,oak,30\n"
+
+
+def test_categories_become_columns_of_0_and_1(tmp_path: Path) -> None:
+    path = write(tmp_path, "size,kind\n1,oak\n2,ash\n3,oak\n")
+    data = read(path, categories=["kind"])
+    oracle = pd.get_dummies(pd.read_csv(path), prefix_sep="=", dtype=float)
+    assert data.feature_names == tuple(oracle.columns) == ("size", "kind=ash", "kind=oak")
+    np.testing.assert_array_equal(data.samples, oracle.to_numpy())
+    numbers = read(write(tmp_path, "code,x\n2,1\n1,2\n"), categories=["code"])
+    assert numbers.feature_names == ("code=1", "code=2", "x")
+
+
+def test_gaps_are_filled_with_the_median_and_counted(tmp_path: Path) -> None:
+    path = write(tmp_path, GAPPY)
+    data = read(path, categories=["kind"], missing="median")
+    assert data.feature_names == ("size", "kind=ash", "kind=missing", "kind=oak", "mass")
+    oracle = pd.read_csv(path)
+    for name, place in (("size", 0), ("mass", 4)):
+        expected = oracle[name].fillna(oracle[name].median())
+        np.testing.assert_array_equal(data.samples[:, place], expected)
+    assert data.samples[:, 2].tolist() == [0, 0, 1, 0]
+    assert data.filled == 2
+    assert dict(data.medians) == {"size": 5.0, "mass": 20.0}
+    again = read(path, categories=["kind"], missing="median", medians={"size": -7.0})
+    assert again.samples[1, 0] == -7
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "message"),
+    [
+        (GAPPY, {"categories": ["kind"]}, "the column 'size' has 1 missing or infinite values"),
+        (GAPPY, {"missing": "median"}, "the column 'kind' holds the text 'oak' in line 2"),
+        (GAPPY, {"categories": ["kid"]}, "no column 'kid' (did you mean 'kind'?) for data.cat"),
+        ("a,b\n1,\n2,\n", {"missing": "median"}, "the column 'b' has no value at all; remove it"),
+        ("a,b\n1,inf\n2,3\n", {"missing": "median"}, "the column 'b' has 1 infinite values"),
+    ],
+)
+def test_what_cannot_be_filled_is_refused(
+    tmp_path: Path, text: str, settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        read(write(tmp_path, text), **settings)
+    assert message in str(caught.value)
+
+
+def test_images_have_no_categories() -> None:
+    with pytest.raises(SettingError, match=r"data\.categories is for tables, which digits is not"):
+        read("digits", categories=["kind"])
+    with pytest.raises(SettingError, match=r"data\.missing is for tables, which digits is not"):
+        read("digits", missing="median")

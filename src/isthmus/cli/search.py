@@ -74,7 +74,7 @@ def cluster(
         typer.Option("--set", help="A setting of the kind: a=b. May be given several times."),
     ] = None,
 ) -> None:
-    """Cluster the codes of data: assignments.csv and, of images, sheet.png.
+    """Cluster the codes of data: assignments.csv; of images sheet.png, of a table groups.csv.
 
     Where classes are known, scores are printed beside those of the raw samples. The kind deep tunes
     the encoder, and writes the model too.
@@ -94,6 +94,13 @@ def cluster(
     left_out = f", {noise} left out as noise" if noise else ""
     count = len(set(found.clusters[found.clusters >= 0].tolist()))
     typer.echo(f"Wrote {count} clusters of {len(found.codes)} samples{left_out} to {out}")
+    if found.dataset.samples.ndim == 2:
+        profile = found.profile()
+        shown = ("cluster", "rows", "sets it apart")
+        show_table(
+            [*shown],
+            [list(map(str, row)) for row in zip(*(profile[c] for c in shown), strict=True)],
+        )
     columns = list(dict.fromkeys(name for row in found.scores.values() for name in row))
     rows = [
         [name, *(f"{row[column]:.4f}" if column in row else "–" for column in columns)]

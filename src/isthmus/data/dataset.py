@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence, Sized
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,10 @@ class DataSet:
         A relative file name or row name for each sample.
     feature_names : tuple of str or None
         Column names of a table.
+    medians : dict of str to float
+        Of the columns of a table whose gaps are filled with them.
+    filled : int
+        Number of gaps that were filled.
     predefined_test : ndarray of bool or None
         ``(N,)``: the samples that the authors of the set keep for testing.
     value_range : tuple of float or None
@@ -58,6 +62,8 @@ class DataSet:
     feature_names: tuple[str, ...] | None = None
     predefined_test: NDArray[np.bool_] | None = None
     value_range: tuple[float, float] | None = None
+    medians: Mapping[str, float] = field(default_factory=dict)
+    filled: int = 0
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -66,8 +72,8 @@ class DataSet:
                 f"{self.name}: samples need at least two axes (samples, values),"
                 f" but the shape is {self.samples.shape}."
             )
-        for field in ("labels", "groups", "names", "predefined_test"):
-            self._check_length(field, getattr(self, field), len(self.samples), "samples")
+        for part in ("labels", "groups", "names", "predefined_test"):
+            self._check_length(part, getattr(self, part), len(self.samples), "samples")
         if self.samples.ndim == 2:
             self._check_length(
                 "feature_names", self.feature_names, self.samples.shape[1], "columns"

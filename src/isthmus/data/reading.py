@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from isthmus.core.errors import DataError, SettingError
@@ -14,7 +15,7 @@ from isthmus.data.idx import is_idx, is_idx_folder, read_idx, read_idx_folder
 from isthmus.data.image_files import IMAGE_SUFFIXES
 from isthmus.data.images import Size, fit_images, read_images
 from isthmus.data.problems import raise_first
-from isthmus.data.tables import TABLE_SUFFIXES, read_table
+from isthmus.data.tables import TABLE_SUFFIXES, Missing, read_table
 
 
 def read(
@@ -24,6 +25,9 @@ def read(
     groups: str | None = None,
     size: Size = None,
     colour: bool | None = None,
+    categories: Sequence[str] = (),
+    missing: Missing = "refuse",
+    medians: Mapping[str, float] | None = None,
 ) -> DataSet:
     """Read a data set.
 
@@ -39,6 +43,9 @@ def read(
         Side, or (height, width), to which images are resized with antialiasing.
     colour
         True for colour, False for grey images; None keeps what they are.
+    categories, missing, medians
+        Columns of a table that hold names, and what is done about gaps in the others; see
+        `isthmus.data.tables.read_table`.
 
     Returns
     -------
@@ -54,12 +61,28 @@ def read(
         If a setting does not suit the kind of data.
     """
     form = form_of(source)
-    refuse_unsuited(source, form, labels=labels, groups=groups, size=size, colour=colour)
+    refuse_unsuited(
+        source,
+        form,
+        labels=labels,
+        groups=groups,
+        categories=categories or None,
+        missing=None if missing == "refuse" else missing,
+        size=size,
+        colour=colour,
+    )
     path = Path(source)
     if form == "images":
         return read_images(path, size=size, colour=colour)
     if form == "table":
-        return read_table(path, labels=labels, groups=groups)
+        return read_table(
+            path,
+            labels=labels,
+            groups=groups,
+            categories=categories,
+            missing=missing,
+            medians=medians,
+        )
     dataset = open_arrays(source, form)
     raise_first(nonfinite(dataset.samples, str(source)))
     return fit_images(dataset, size, colour)
@@ -115,8 +138,8 @@ def refuse_unsuited(source: str | Path, form: str, **settings: object) -> None:
     SettingError
         For the first such setting.
     """
-    unsuited = ("size", "colour") if form == "table" else ("labels", "groups")
-    for name in unsuited:
-        if settings[name] is not None:
+    of_tables = ("labels", "groups", "categories", "missing")
+    for name in ("size", "colour") if form == "table" else of_tables:
+        if settings.get(name) is not None:
             kind = "images" if form == "table" else "tables"
             raise SettingError(f"data.{name} is for {kind}, which {source} is not; remove it.")

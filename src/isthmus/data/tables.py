@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from isthmus.data.problems import Problem, raise_first
 if TYPE_CHECKING:
     import polars as pl
 
+Missing = Literal["refuse", "median"]
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
 _TRUTH = {"true": 1.0, "false": 0.0}
@@ -32,6 +33,8 @@ class _Table:
 
     path: Path
     features: pl.DataFrame
+    categories: tuple[str, ...]  # features whose values are names
+    medians: Mapping[str, float] | None  # that fill gaps in the others; by default their own
     labels: pl.Series | None
     groups: pl.Series | None
     row_names: pl.Series | None
@@ -48,7 +51,15 @@ class _Table:
         return f"line {self.first_line + index + breaks}"
 
 
-def read_table(path: Path, *, labels: str | None = None, groups: str | None = None) -> DataSet:
+def read_table(
+    path: Path,
+    *,
+    labels: str | None = None,
+    groups: str | None = None,
+    categories: Sequence[str] = (),
+    missing: Missing = "refuse",
+    medians: Mapping[str, float] | None = None,
+) -> DataSet:
     """Read a CSV or Parquet file; every column is a feature except those named here.
 
     The delimiter of a CSV is a comma, semicolon or tab. A first column without a name, as pandas
@@ -60,6 +71,14 @@ def read_table(path: Path, *, labels: str | None = None, groups: str | None = No
         The file.
     labels, groups
         Columns with the class and the group of each row.
+    categories
+        Columns of names, or of numbers that are names: each becomes a feature of 0 and 1 for each
+        of its values, called ``column=value``; a gap is the value ``missing``.
+    missing
+        What is done about gaps in columns of numbers: ``"refuse"`` them, or fill them with the
+        ``"median"`` of the column.
+    medians
+        Of another file, by column, to fill the gaps with.
 
     Raises
     ------
@@ -67,26 +86,50 @@ def read_table(path: Path, *, labels: str | None = None, groups: str | None = No
         If the file cannot be read, a column is missing or named twice, there is no row or no
         feature, or a feature holds text, gaps or infinite values.
     """
-    table = _open(path, labels, groups)
+    fills = (medians or {}) if missing == "median" else None
+    table = _open(path, labels, groups, categories, fills)
     raise_first(table_problems(table))
-    values = np.column_stack([_numbers(column) for column in table.features])
+    features, used, filled = _features(table)
     numbers, class_names = None, None
     if table.labels is not None:
         numbers, class_names = encode_labels(_texts(table.labels))
     return DataSet(
         path.name,
-        np.ascontiguousarray(values, np.float64),
+        np.ascontiguousarray(np.column_stack(list(features.values())), np.float64),
         labels=numbers,
         class_names=class_names,
         groups=None if table.groups is None else _texts(table.groups),
         names=None if table.row_names is None else tuple(_texts(table.row_names).tolist()),
-        feature_names=tuple(table.features.columns),
+        feature_names=tuple(features),
+        medians=used,
+        filled=filled,
     )
+
+
+def _features(
+    table: _Table,
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, float], int]:
+    """Columns of numbers by name, the medians that may fill them, and how many gaps they did."""
+    features, used, filled = {}, {}, 0
+    for column in table.features:
+        if column.name in table.categories:
+            texts = np.where(_missing(column), "missing", _texts(column))
+            for value in np.unique(texts):
+                features[f"{column.name}={value}"] = np.asarray(texts == value, np.float64)
+            continue
+        values = _numbers(column)
+        if table.medians is not None:
+            gaps, known = np.isnan(values), table.medians.get(column.name)
+            used[column.name] = float(np.median(values[~gaps])) if known is None else known
+            values = np.where(gaps, used[column.name], values)
+            filled += int(gaps.sum())
+        features[column.name] = values
+    return features, used, filled
 
 
 def check_table(path: Path, *, labels: str | None, groups: str | None) -> Iterator[Problem]:
     """Every fatal problem of the columns."""
-    yield from table_problems(_open(path, labels, groups))
+    yield from table_problems(_open(path, labels, groups, (), None))
 
 
 def table_problems(table: _Table) -> Iterator[Problem]:
@@ -96,20 +139,28 @@ def table_problems(table: _Table) -> Iterator[Problem]:
             str(table.path), f"{table.path} has no feature columns; keep at least one of numbers."
         )
     for column in table.features:
-        yield from _feature_problems(table, column)
+        if column.name not in table.categories:
+            yield from _feature_problems(table, column)
     for key in (table.labels, table.groups):
         if key is not None:
             yield from _gaps(table, key, "missing", _texts(key) == "")
 
 
-def _open(path: Path, labels: str | None, groups: str | None) -> _Table:
+def _open(
+    path: Path,
+    labels: str | None,
+    groups: str | None,
+    categories: Sequence[str],
+    medians: Mapping[str, float] | None,
+) -> _Table:
     if path.suffix.lower() == ".parquet":
         frame, first_line = _load_parquet(path), 1
     else:
         frame, first_line = load_csv(path)
     if frame.height == 0:
         raise DataError(f"{path} has no rows; add at least one.")
-    for option, name in (("labels", labels), ("groups", groups)):
+    asked = [("labels", labels), ("groups", groups), *(("categories", name) for name in categories)]
+    for option, name in asked:
         if name is not None and name not in frame.columns:
             hint = nearest(name, frame.columns)
             raise DataError(
@@ -121,6 +172,8 @@ def _open(path: Path, labels: str | None, groups: str | None) -> _Table:
     return _Table(
         path,
         features=frame.select([name for name in frame.columns if name not in taken]),
+        categories=tuple(categories),
+        medians=medians,
         labels=None if labels is None else frame[labels],
         groups=None if groups is None else frame[groups],
         row_names=None if row_names is None else frame[row_names],
@@ -171,7 +224,15 @@ def _feature_problems(table: _Table, column: pl.Series) -> Iterator[Problem]:
             f" label column with --set data.labels={column.name}.",
         )
         return
-    yield from _gaps(table, column, "missing or infinite", missing | ~np.isfinite(values))
+    if table.medians is None:
+        yield from _gaps(table, column, "missing or infinite", missing | ~np.isfinite(values))
+        return
+    yield from _gaps(table, column, "infinite", np.isinf(values))
+    if missing.all() and column.name not in table.medians:
+        yield Problem(
+            column.name,
+            f"{table.path}: the column '{column.name}' has no value at all; remove it.",
+        )
 
 
 def _gaps(

@@ -26,6 +26,8 @@ from isthmus.objectives import LOSSES, PENALTIES
 from isthmus.objectives.gaussian_kl import gaussian_kl
 from isthmus.training import Equation, Examples, ImportanceWeighted, draw_codes
 
+_SQUARED_ERROR_WEIGHT = 0.02
+
 
 class Posterior(NamedTuple):
     """q(h given x) = N(μ, diag σ²) of samples.
@@ -60,7 +62,8 @@ class VariationalAutoencoder(Autoencoder):
     Parameters
     ----------
     kl_weight
-        λ.
+        λ; by default 1 with a cross-entropy, where the objective is then the bound, and 0.02 with
+        the squared error, for a decoder of standard deviation 0.1.
     warmup
         Share of the training over which the weight grows from 0 to λ.
     free_nats
@@ -70,24 +73,27 @@ class VariationalAutoencoder(Autoencoder):
         (Burda et al. 2016), which needs λ = 1 and no other penalties.
     """
 
-    kl_weight: NonNegativeFloat = 1.0
+    kl_weight: NonNegativeFloat | None = None
     warmup: Probability = 0.0
     free_nats: NonNegativeFloat = 0.0
     importance_samples: PositiveInt = 1
 
     def _equation_settings(self, own: dict[str, Any]) -> dict[str, Any]:
+        weight = own["kl_weight"]
+        if weight is None:
+            weight = _SQUARED_ERROR_WEIGHT if own["loss"]["kind"] == "squared_error" else 1.0
         divergence = {
             "kind": "gaussian_kl",
-            "weight": own["kl_weight"],
+            "weight": weight,
             "warmup": own["warmup"],
             "free_nats": own["free_nats"],
         }
         penalties = (*own["penalties"], PENALTIES.check(divergence))
-        plain = own["kl_weight"] == 1 and not own["warmup"] and not own["free_nats"]
+        plain = weight == 1 and not own["warmup"] and not own["free_nats"]
         if own["importance_samples"] > 1 and not (plain and len(penalties) == 1):
             raise SettingError(
                 "The importance-weighted bound has no weights to set: with importance_samples above"
-                " 1 leave kl_weight = 1, warmup = 0 and free_nats = 0, and give no penalties."
+                " 1 set kl_weight = 1, warmup = 0 and free_nats = 0, and give no penalties."
             )
         network = NETWORKS.check({**own["network"], "code_activation": "gaussian"})
         return {"network": network, "penalties": penalties}
@@ -133,11 +139,15 @@ class VariationalAutoencoder(Autoencoder):
         return self.inverse_transform(drawn)
 
     @property
+    def _weight(self) -> float:
+        """λ."""
+        return float(self.settings_["penalties"][-1]["weight"])
+
+    @property
     def has_likelihood(self) -> bool:
         """Whether L is -log p(x given h) of a distribution p,."""
         kind: str = self.settings_["loss"]["kind"]
-        weight: float = self.settings_["kl_weight"]
-        return kind.endswith("cross_entropy") or (kind == "squared_error" and weight > 0)
+        return kind.endswith("cross_entropy") or (kind == "squared_error" and self._weight > 0)
 
     def log_likelihood(
         self, X: Any, *, samples: int = 200, random_state: int = 0
@@ -158,12 +168,12 @@ class VariationalAutoencoder(Autoencoder):
         if not self.has_likelihood:
             raise SettingError(
                 f"The loss '{self.settings_['loss']['kind']}' with kl_weight ="
-                f" {self.settings_['kl_weight']:g} is not minus the logarithm of a probability, so"
+                f" {self._weight:g} is not minus the logarithm of a probability, so"
                 " that there is no likelihood; use a cross-entropy, or a weight above 0."
             )
         loss, scale, constant = LOSSES.build(self.settings_["loss"]["kind"]), 1.0, 0.0
         if loss.kind == "squared_error":
-            scale = self.settings_["kl_weight"]
+            scale = self._weight
             constant = math.prod(self.sample_shape_) / 2 * math.log(math.pi * scale)
 
         def bound(z: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from isthmus.training import Observer
 
 Array = NDArray[Any]
 _DEEP = "deep"
+_NAMED = 3  # columns that set a cluster apart
 _RAW = 10_000  # samples at most that are clustered as they are, to compare
 
 
@@ -61,6 +62,34 @@ class Clusters:
     def members(self, count: int) -> dict[int, Array]:
         """Places of the medoid and of the next members of each cluster."""
         return medoids(self.codes, self.clusters, count)
+
+    def profile(self) -> dict[str, Array]:
+        """What each cluster of a table's rows is like, as columns with an entry for each cluster.
+
+        Number and share of its rows, what sets it apart, and the means of all columns: those whose
+        mean differs most from that of all rows, in standard deviations of the column, are named.
+        """
+        values, names = self.dataset.samples, self.dataset.feature_names or ()
+        names = names or tuple(f"x{place}" for place in range(values.shape[1]))
+        known = np.unique(self.clusters)
+        members = [self.clusters == cluster for cluster in known]
+        means = np.stack([values[rows].mean(0) for rows in members])
+        spread = values.std(0)
+        apart = (means - values.mean(0)) / np.where(spread > 0, spread, 1)
+        counts = np.array([rows.sum() for rows in members])
+        return {
+            "cluster": known,
+            "rows": counts,
+            "share": counts / len(values),
+            "sets it apart": np.array([_sets_apart(row, names) for row in apart]),
+            **{f"mean of {name}": column for name, column in zip(names, means.T, strict=True)},
+        }
+
+
+def _sets_apart(differences: Array, names: Sequence[str]) -> str:
+    """The columns that differ most, with sign and size: ``Milk +1.2 σ, Fresh -0.7 σ``."""
+    most = np.argsort(-np.abs(differences), kind="stable")[:_NAMED]
+    return ", ".join(f"{names[place]} {differences[place]:+.1f} σ" for place in most)
 
 
 def cluster_file(

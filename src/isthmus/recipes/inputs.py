@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from isthmus.core.errors import DataError, ModelFileError
@@ -15,7 +16,8 @@ from isthmus.data.csv_files import load_csv
 from isthmus.data.reading import form_of
 from isthmus.recipes.schema import DataSettings
 
-READING = {"labels", "groups", "size", "colour"}  # the keys of [data] that say how to read
+# The keys of [data] that say how to read.
+READING = {"labels", "groups", "categories", "missing", "size", "colour"}
 
 
 def read_for(model: Any, source: str) -> DataSet:
@@ -57,21 +59,40 @@ def _reading(model: Any, source: str) -> dict[str, Any]:
         return {"size": settings.size, "colour": settings.colour}
     there = column_names(Path(source))
     keys = {"labels": settings.labels, "groups": settings.groups}
-    return {key: name if name in there else None for key, name in keys.items()}
+    present = {key: name if name in there else None for key, name in keys.items()}
+    medians = model.data_.get("medians")
+    return {
+        **present,
+        "categories": settings.categories,
+        "missing": settings.missing,
+        "medians": medians,
+    }
 
 
 def _in_order(model: Any, dataset: DataSet, source: str) -> DataSet:
+    """The columns that the model was trained on; values of categories that are not there are 0."""
     wanted = model.data_.get("feature_names")
     if wanted is None or dataset.feature_names is None:
         return dataset
-    missing = [name for name in wanted if name not in dataset.feature_names]
+    names = dataset.feature_names
+    categories = tuple(f"{name}=" for name in model.data_.get("reading", {}).get("categories", ()))
+    for name in names:
+        if name.startswith(categories) and name not in wanted:
+            column, value = name.split("=", 1)
+            raise DataError(
+                f"{source}: the column '{column}' holds '{value}', which no row had that this model"
+                " was trained on; remove such rows, or train it anew."
+            )
+    missing = [name for name in wanted if name not in names and not name.startswith(categories)]
     if missing:
         raise DataError(
             f"{source} has no column '{missing[0]}', which this model needs; its columns are"
             f" {', '.join(wanted)}."
         )
-    order = [dataset.feature_names.index(name) for name in wanted]
-    return replace(dataset, samples=dataset.samples[:, order], feature_names=tuple(wanted))
+    absent = np.zeros(len(dataset))
+    columns = dict(zip(names, dataset.samples.T, strict=True))
+    samples = np.column_stack([columns.get(name, absent) for name in wanted])
+    return replace(dataset, samples=samples, feature_names=tuple(wanted))
 
 
 def _shape(shape: tuple[int, ...]) -> str:

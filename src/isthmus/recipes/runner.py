@@ -234,12 +234,15 @@ def _finish(folder: Path, recipe: Recipe, dataset: DataSet, parts: Split, model:
     )
     evaluation = evaluate(model, train, test, part)
     evaluation.facts.update(facts_of_fitting(model, train, validation))
+    if dataset.filled:
+        evaluation.facts["gaps filled with the median of the column"] = float(dataset.filled)
     model.scores_ = evaluation.summary()["table"]["model"]
     model.data_ |= {
         "name": dataset.name,
         "feature_names": dataset.feature_names,
         "class_names": dataset.class_names,
         "reading": recipe.data.model_dump(include=READING),
+        "medians": dict(dataset.medians),
     }
     model.save(folder / "model")
     evaluation.save(folder)

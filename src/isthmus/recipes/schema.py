@@ -16,6 +16,7 @@ from isthmus.core.errors import SettingError
 from isthmus.core.registry import explain, nearest
 from isthmus.core.settings import Fraction, NonNegativeInt, PositiveInt
 from isthmus.data import CATALOGUE
+from isthmus.data.tables import Missing
 from isthmus.metrics import METRICS
 from isthmus.models import MODELS
 from isthmus.training import Plan
@@ -37,6 +38,10 @@ class DataSettings(BaseModel):
         Name of a known set, or path of a file or folder (``--data`` replaces it).
     labels, groups
         Columns of a table that are classes, or patients and the like that no split may separate.
+    categories
+        Columns of a table that hold names; each of their values becomes a column of 0 and 1.
+    missing
+        Whether gaps in columns of numbers are refused or filled with the ``"median"``.
     classes
         Use only samples of these classes, in all parts.
     size, colour
@@ -55,6 +60,8 @@ class DataSettings(BaseModel):
     source: str | None = None
     labels: str | None = None
     groups: str | None = None
+    categories: tuple[str, ...] = ()
+    missing: Missing = "refuse"
     classes: Annotated[tuple[str, ...], MinLen(1)] | None = None
     size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
     colour: bool | None = None

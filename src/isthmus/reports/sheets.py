@@ -45,7 +45,9 @@ def write_search(found: Found, out: Path) -> None:
 
 
 def write_clusters(found: Clusters, out: Path) -> None:
-    """Write ``assignments.csv``, of images ``sheet.png``, and ``model/`` if it was tuned.
+    """Write ``assignments.csv``, and ``model/`` if it was tuned.
+
+    Beside them, of images ``sheet.png``, of a table ``groups.csv``: what each cluster is like.
 
     Raises
     ------
@@ -59,6 +61,8 @@ def write_clusters(found: Clusters, out: Path) -> None:
         write_table(folder / "assignments.csv", found.columns())
         if found.tuned:
             found.model.save(folder / "model")
+        if found.dataset.samples.ndim == 2:
+            write_table(folder / "groups.csv", found.profile())
         members = dict(list(found.members(_COLUMNS + 1).items())[:_ROWS])
         if found.dataset.samples.ndim > 2 and members:
             rows = [
