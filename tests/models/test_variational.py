@@ -15,7 +15,9 @@ from sklearn.datasets import load_digits
 
 import isthmus
 from isthmus.core.errors import SettingError
+from isthmus.data import DataSet
 from isthmus.models import VariationalAutoencoder
+from isthmus.recipes.scoring import evaluate, facts_of_fitting
 from support.models import Array
 
 DENSE = {"kind": "dense", "hidden_sizes": [32], "output_activation": "sigmoid"}
@@ -240,3 +242,20 @@ def test_saved_and_loaded(fitted: VariationalAutoencoder, digits: Array, tmp_pat
 def test_what_makes_no_sense_is_refused(digits: Array, settings: Any, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         variational(**settings).fit(digits[:20])
+
+
+def test_an_evaluation_tells_the_likelihood_of_bits_beside_the_untrained_one(digits: Array) -> None:
+    bits = DataSet("bits", (digits > 0.5).astype(np.float32))
+    train, test = bits.subset(np.arange(1200)), bits.subset(np.arange(1200, 1797))
+    model = variational(epochs=5).fit(train.samples)
+    evaluation = evaluate(model, train, test)
+    found = {
+        method: columns["negative_log_likelihood"].mean()
+        for method, columns in evaluation.values.items()
+        if "negative_log_likelihood" in columns
+    }
+    assert set(found) == {"model", "untrained network"}
+    assert found["model"] < found["untrained network"] - 5
+    facts = facts_of_fitting(model, train, test)
+    expected = model.posterior(train.samples).kl.mean(0).sum()
+    assert facts["divergence from N(0, I), nats per sample"] == pytest.approx(expected)

@@ -24,7 +24,7 @@ from isthmus.networks import NETWORKS, Network
 from isthmus.networks.code_activations import Gaussian
 from isthmus.objectives import LOSSES, PENALTIES
 from isthmus.objectives.gaussian_kl import gaussian_kl
-from isthmus.training import Equation, Examples, ImportanceWeighted, draw_codes
+from isthmus.training import Equation, Examples, ImportanceWeighted, importance_draws
 
 _SQUARED_ERROR_WEIGHT = 0.02
 
@@ -177,7 +177,7 @@ class VariationalAutoencoder(Autoencoder):
             constant = math.prod(self.sample_shape_) / 2 * math.log(math.pi * scale)
 
         def bound(z: Tensor) -> Tensor:
-            draws = draw_codes(self.network_, loss, z, z, samples)
+            draws = importance_draws(self.network_, loss, z, z, samples)
             return draws._replace(loss=draws.loss / scale + constant).bound
 
         examples = self._examples(self._check_samples(X))

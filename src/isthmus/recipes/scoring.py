@@ -59,7 +59,7 @@ def evaluate(model: Any, train: DataSet, test: DataSet, part: str = "test") -> E
     ):
         predicted = model.predict(test.samples)
         values["model"]["accuracy"] = METRICS.build("accuracy")(labels[1], predicted)
-    if getattr(model, "has_likelihood", False):
+    if getattr(model, "has_likelihood", False) and _is_distributed(model, target):
         likelihoods = METRICS.build("negative_log_likelihood")
         for method, one in (("model", model), ("untrained network", model.untrained())):
             found = one.log_likelihood(test.samples)
@@ -194,6 +194,12 @@ def _labels(train: DataSet, test: DataSet) -> tuple[NDArray[np.int64], NDArray[n
     if train.labels is None or test.labels is None or train.class_names != test.class_names:
         return None
     return train.labels, test.labels
+
+
+def _is_distributed(model: Any, target: Array) -> bool:
+    """Whether the samples are what the likelihood is of: for a cross-entropy zeros and ones."""
+    kind = model.settings_["loss"]["kind"]
+    return kind == "squared_error" or bool(((target == 0) | (target == 1)).all())
 
 
 def _neighbourhoods(target: Array, codes: dict[str, Array]) -> dict[str, float]:

@@ -4,7 +4,7 @@ from isthmus.training.checkpoint import Checkpoints
 from isthmus.training.devices import choose_device
 from isthmus.training.equation import Equation
 from isthmus.training.examples import Batch, Examples, Rows, Target
-from isthmus.training.importance import ImportanceWeighted, draw_codes
+from isthmus.training.importance import ImportanceWeighted, importance_draws
 from isthmus.training.loop import train
 from isthmus.training.observers import (
     ConsoleProgress,
@@ -39,6 +39,6 @@ __all__ = [
     "Target",
     "TensorBoardEvents",
     "choose_device",
-    "draw_codes",
+    "importance_draws",
     "train",
 ]

@@ -37,7 +37,7 @@ class Draws(NamedTuple):
         return weights.logsumexp(1) - math.log(weights.shape[1])
 
 
-def draw_codes(network: Network, loss: Loss, x: Tensor, y: Tensor, count: int) -> Draws:
+def importance_draws(network: Network, loss: Loss, x: Tensor, y: Tensor, count: int) -> Draws:
     """K = `count` codes for each sample x ``(N, ...)`` with the target y, by the global randomness.
 
     Parameters
@@ -99,7 +99,7 @@ class ImportanceWeighted(Equation):
     ) -> LossValue:
         """Value for inputs x and targets y ``(N, ...)``; `generator` draws the corruption."""
         corrupted = self.corruption(x, generator) if self.corruption else x
-        draws = draw_codes(self.network, self.loss, corrupted, y, self.count)
+        draws = importance_draws(self.network, self.loss, corrupted, y, self.count)
         loss, divergence = draws.loss.mean(), draws.divergence.mean()
         gain = -draws.bound.mean() - loss - divergence
         parts = {
