@@ -142,6 +142,7 @@ def test_bad_comparisons(refuse: Refuse, two: Path, table: Path) -> None:
 
 
 def test_runs_are_compared_as_they_are(refuse: Refuse, digits: Path) -> None:
-    for option in (["--data", "t.csv"], ["--set", "shared.epochs=1"], ["--out", "there"]):
-        assert "--data, --set and --out" in refuse("compare", digits, digits, *option)
+    for option in (["--data", "t.csv"], ["--set", "shared.epochs=1"]):
+        assert "--data and --set belong" in refuse("compare", digits, digits, *option)
+    assert "give a .png, not 'there'" in refuse("compare", digits, digits, "--out", "there")
     assert "exists and holds no comparison" in refuse("compare", "family", "--out", digits)

@@ -124,3 +124,14 @@ def test_what_makes_no_sense_is_refused(
     assert "Images are written to a folder or to .npy" in refuse("sample", digits, "a.csv")
     assert "this model was trained on 3." in refuse("interpolate", trees, photos, "a.npy")
     assert "is what is read" in refuse("interpolate", digits, photos, photos)
+
+
+def test_spaces_of_codes_side_by_side(
+    call: Call, refuse: Refuse, digits: Path, variational: Path, trees: Path, here: Path
+) -> None:
+    shown = call("compare", digits, variational, "--out", "spaces.png").stdout
+    assert "Picture: spaces.png" in shown
+    assert size(here / "spaces.png")[0] > 1.8 * size(here / "spaces.png")[1]
+    call("compare", trees, trees, "--out", "trees.png")
+    assert "give a .png, not 'codes'" in refuse("compare", digits, variational, "--out", "codes")
+    assert "--data and --set belong" in refuse("compare", digits, trees, "--data", "digits")

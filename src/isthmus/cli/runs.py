@@ -54,7 +54,11 @@ def compare(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the comparison; runs/NAME by default.")
+        Path | None,
+        typer.Option(
+            help="Folder of the comparison, runs/NAME by default; for runs a picture (.png) of"
+            " their codes side by side."
+        ),
     ] = None,
 ) -> None:
     """Put the scores of runs side by side; test the difference where the test samples are the same.
@@ -69,12 +73,19 @@ def compare(
     if len(runs) == 1:
         _compare_family(str(runs[0]), changes(settings, data), out)
         return
-    if data is not None or settings or out is not None:
+    if data is not None or settings:
         raise SettingError(
-            "--data, --set and --out belong to a comparison, which is given alone; remove them to"
-            " compare runs."
+            "--data and --set belong to a comparison, which is given alone; remove them to compare"
+            " runs."
         )
+    if out is not None and out.suffix.lower() != ".png":
+        raise SettingError(f"The codes of runs are drawn as a picture: give a .png, not '{out}'.")
     _compare_runs(runs)
+    if out is not None:
+        from isthmus.reports.spaces import write_spaces
+
+        write_spaces(runs, out)
+        typer.echo(f"Picture: {out}")
 
 
 def _compare_family(name_or_path: str, settings: list[str], out: Path | None) -> None:

@@ -96,25 +96,38 @@ def code_scatter(codes: Array, labels: Array | None, class_names: tuple[str, ...
     One unit is drawn along the line with the classes stacked, two as they are, more along their
     first two principal axes.
     """
-    figure, panel = new_figure(5.4, 4.6)
-    points, axis_names = _plane(codes, labels)
-    if labels is None:
-        panel.scatter(*points.T, s=_DOT, color=METHOD_COLOURS["model"], alpha=0.7, linewidths=0)
-    else:
-        for value in np.unique(labels):
-            shape, colour = divmod(int(value), len(CLASS_COLOURS))
-            panel.scatter(
-                *points[labels == value].T,
-                s=_DOT,
-                color=CLASS_COLOURS[colour],
-                marker=_MARKERS[shape % len(_MARKERS)],
-                linewidths=0,
-            )
-        _name_classes(panel, np.unique(labels), class_names)
-    if codes.shape[1] == 1:
-        panel.set_yticks([])
-    panel.set(title=f"{len(points)} codes", xlabel=axis_names[0], ylabel=axis_names[1])
+    return code_scatters({f"{len(codes)} codes": (codes, labels)}, class_names)
+
+
+def code_scatters(
+    codes: dict[str, tuple[Array, Array | None]], class_names: tuple[str, ...] | None
+) -> Figure:
+    """Codes of several models side by side, with their labels, by title; see `code_scatter`."""
+    figure, panels = new_figure(0.9 + 4.5 * len(codes), 4.6, ncols=len(codes), squeeze=False)
+    for panel, (title, (points, labels)) in zip(panels[0], codes.items(), strict=True):
+        plane, axis_names = _plane(points, labels)
+        if labels is None:
+            panel.scatter(*plane.T, s=_DOT, color=METHOD_COLOURS["model"], alpha=0.7, linewidths=0)
+        else:
+            _by_class(panel, plane, labels)
+        if points.shape[1] == 1:
+            panel.set_yticks([])
+        panel.set(title=title, xlabel=axis_names[0], ylabel=axis_names[1])
+    if labels is not None:
+        _name_classes(panels[0, -1], np.unique(labels), class_names)
     return figure
+
+
+def _by_class(panel: Any, points: Array, labels: Array) -> None:
+    for value in np.unique(labels):
+        shape, colour = divmod(int(value), len(CLASS_COLOURS))
+        panel.scatter(
+            *points[labels == value].T,
+            s=_DOT,
+            color=CLASS_COLOURS[colour],
+            marker=_MARKERS[shape % len(_MARKERS)],
+            linewidths=0,
+        )
 
 
 def _name_classes(panel: Any, values: Array, class_names: tuple[str, ...] | None) -> None:
