@@ -135,3 +135,14 @@ def test_spaces_of_codes_side_by_side(
     call("compare", trees, trees, "--out", "trees.png")
     assert "give a .png, not 'codes'" in refuse("compare", digits, variational, "--out", "codes")
     assert "--data and --set belong" in refuse("compare", digits, trees, "--data", "digits")
+
+
+def test_a_decoder_that_looks_at_more_than_the_code_draws_nothing(
+    call: Call, refuse: Refuse, photos: Path
+) -> None:
+    changes = ["data.size=8", "model.network={kind='unet',channels=[4]}", "model.code_size=4"]
+    settings = [part for change in changes for part in ("--set", change)]
+    call("train", "images", "--data", photos, *settings, "--set", "training.epochs=1")
+    assert "A U-Net's decoder looks at more than the code" in refuse(
+        "sample", "runs/images", "a.png"
+    )

@@ -203,7 +203,8 @@ def _walk(model: Any, samples: Array, data: DataSet, rows: list[str], columns: l
 
 
 def _check_out(model: Any, out: Path) -> None:
-    """Whether samples can be written so, before the work is done."""
+    """Whether codes alone make samples that can be written so, before the work is done."""
+    model.inverse_transform(model.code_mean_[None])
     if out.suffix.lower() == PICTURE:
         _check_images(model)
     else:
