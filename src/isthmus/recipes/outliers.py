@@ -19,6 +19,7 @@ from isthmus.models import load
 from isthmus.recipes.apply import refuse_target
 from isthmus.recipes.inputs import read_for
 from isthmus.recipes.runner import has_recipe, read_data, read_recipe
+from isthmus.recipes.search import class_of_each, sample_names
 from isthmus.training import Rows
 
 Array = NDArray[Any]
@@ -87,8 +88,9 @@ def find_outliers(
         raise SettingError(f"Outliers are written to .csv or .parquet, not to '{out}'.")
     detector = _detector(folder, normal, false_alarms)
     dataset = read_for(detector.autoencoder_, source)
-    names = np.arange(1, len(dataset) + 1) if dataset.names is None else np.array(dataset.names)
-    found = Outliers(detector, dataset, names, detector.score_samples(dataset.samples))
+    found = Outliers(
+        detector, dataset, sample_names(dataset), detector.score_samples(dataset.samples)
+    )
     write_table(out, _columns(found))
     return found
 
@@ -126,9 +128,9 @@ def _columns(found: Outliers) -> dict[str, Array]:
         "score": found.scores,
         "outlier": found.flags,
     }
-    if dataset.labels is not None:
-        names = dataset.class_names
-        columns["class"] = dataset.labels if names is None else np.array(names)[dataset.labels]
+    classes = class_of_each(dataset)
+    if classes is not None:
+        columns["class"] = classes
     if dataset.samples.ndim == 2:
         columns |= _greatest_shares(found.detector, dataset)
     return columns
