@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,8 @@ def main() -> None:
             same = nearest_codes(codes, queries, K).places == model.kneighbors(queries)[1]
             rounds = [
                 (
-                    seconds(lambda: nearest_codes(codes, queries, K)),  # noqa: B023
-                    seconds(lambda: model.kneighbors(queries)),  # noqa: B023
+                    seconds(partial(nearest_codes, codes, queries, K)),
+                    seconds(partial(model.kneighbors, queries)),
                 )
                 for _ in range(ROUNDS)
             ]

@@ -184,31 +184,39 @@ def _read_black_and_white(folder: Path) -> DataSet:
     return replace(grey, samples=samples)
 
 
-_MNIST = (
-    RemoteFile(
-        "train-images-idx3-ubyte.gz",
-        9912422,
-        "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+_MNIST = Entry(
+    name="mnist",
+    description="handwritten digits of 28 x 28 pixels; the last 10000 are the test part",
+    sample_shape=(28, 28),
+    count=70000,
+    licence="CC BY-SA 3.0",
+    reader=read_idx_folder,
+    files=(
+        RemoteFile(
+            "train-images-idx3-ubyte.gz",
+            9912422,
+            "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        ),
+        RemoteFile(
+            "train-labels-idx1-ubyte.gz",
+            28881,
+            "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        ),
+        RemoteFile(
+            "t10k-images-idx3-ubyte.gz",
+            1648877,
+            "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        ),
+        RemoteFile(
+            "t10k-labels-idx1-ubyte.gz",
+            4542,
+            "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ),
     ),
-    RemoteFile(
-        "train-labels-idx1-ubyte.gz",
-        28881,
-        "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    mirrors=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
     ),
-    RemoteFile(
-        "t10k-images-idx3-ubyte.gz",
-        1648877,
-        "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    ),
-    RemoteFile(
-        "t10k-labels-idx1-ubyte.gz",
-        4542,
-        "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-    ),
-)
-_MNIST_MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 _ENTRIES = (
     Entry(
@@ -219,26 +227,13 @@ _ENTRIES = (
         licence="CC BY 4.0",
         reader=_read_digits,
     ),
-    Entry(
-        name="mnist",
-        description="handwritten digits of 28 x 28 pixels; the last 10000 are the test part",
-        sample_shape=(28, 28),
-        count=70000,
-        licence="CC BY-SA 3.0",
-        reader=read_idx_folder,
-        files=_MNIST,
-        mirrors=_MNIST_MIRRORS,
-    ),
-    Entry(
+    _MNIST,
+    replace(
+        _MNIST,
         name="mnist-binary",
         description="the same in black and white: each pixel drawn once by its brightness",
-        sample_shape=(28, 28),
-        count=70000,
-        licence="CC BY-SA 3.0",
         reader=_read_black_and_white,
-        files=_MNIST,
-        mirrors=_MNIST_MIRRORS,
-        folder="mnist",
+        folder=_MNIST.name,
     ),
     Entry(
         name="fashion-mnist",

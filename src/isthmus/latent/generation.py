@@ -58,7 +58,7 @@ def draw_codes(
 
 
 def nearest_distances(samples: Array, data: Array) -> NDArray[np.float64]:
-    """Distance of each sample to the nearest one of the data, ``(N,)``: is it new, and like them?.
+    """Distance of each sample to the nearest one of the data, ``(N,)``: how new it is.
 
     Euclidean, over the values of ``(N, ...)`` and ``(M, ...)``. A sample that is among the data has
     the distance 0.

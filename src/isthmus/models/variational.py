@@ -26,7 +26,7 @@ from isthmus.objectives import LOSSES, PENALTIES
 from isthmus.objectives.gaussian_kl import gaussian_kl
 from isthmus.training import Equation, Examples, ImportanceWeighted, importance_draws
 
-_SQUARED_ERROR_WEIGHT = 0.02
+_SQUARED_ERROR_WEIGHT = 0.02  # λ = 2 σ² for a decoder of σ = 0.1
 
 
 class Posterior(NamedTuple):
@@ -145,7 +145,7 @@ class VariationalAutoencoder(Autoencoder):
 
     @property
     def has_likelihood(self) -> bool:
-        """Whether L is -log p(x given h) of a distribution p,."""
+        """Whether L is -log p(x given h) of a distribution p."""
         kind: str = self.settings_["loss"]["kind"]
         return kind.endswith("cross_entropy") or (kind == "squared_error" and self._weight > 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import torch
@@ -194,7 +195,7 @@ class Gaussian(CodeActivation):
         return self.mean + (self.log_variance / 2).exp() * torch.randn_like(self.mean)
 
 
-class _Largest(CodeActivation):
+class _Largest(CodeActivation, ABC):
     """Common to `TopK` and `BatchTopK`: rectified units, of which few are kept, and their idleness.
 
     Attributes
@@ -233,9 +234,9 @@ class _Largest(CodeActivation):
                 self.idle.add_(1).masked_fill_((code > 0).any(0), 0)
         return code.reshape(a.shape)
 
+    @abstractmethod
     def keep(self, h: Tensor) -> Tensor:
         """``(N, units)`` with all but the kept units set to 0."""
-        raise NotImplementedError
 
     @property
     def dead(self) -> Tensor:
