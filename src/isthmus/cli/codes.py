@@ -30,6 +30,9 @@ def decode(
     model: Model,
     codes: Annotated[Path, typer.Argument(help="Codes: .npy, .csv or .parquet.")],
     out: Out,
+    label: Annotated[
+        str | None, typer.Option("--class", help="Class to decode, for a conditional model.")
+    ] = None,
 ) -> None:
     """Write the samples that codes stand for.
 
@@ -37,7 +40,7 @@ def decode(
     """
     from isthmus.recipes.apply import decode_file
 
-    typer.echo(f"Wrote {decode_file(model, codes, out)} samples to {out}")
+    typer.echo(f"Wrote {decode_file(model, codes, out, label)} samples to {out}")
 
 
 def reconstruct(

@@ -11,6 +11,9 @@ import typer
 Model = Annotated[Path, typer.Argument(help="Folder of a run or of a model.")]
 Source = Annotated[str, typer.Argument(help="File, folder or name of the data.")]
 Out = Annotated[Path, typer.Argument(help="Picture (.png), file (.npy, .csv) or folder to write.")]
+Label = Annotated[
+    str | None, typer.Option("--class", help="Class to decode, for a conditional model.")
+]
 Steps = Annotated[int, typer.Option(min=2, max=100, help="How many codes, both ends counted.")]
 
 
@@ -32,6 +35,7 @@ def sample(
         int, typer.Option(min=1, help="Gaussians fitted to the codes, unless they are variational.")
     ] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    label: Label = None,
 ) -> None:
     """Write new samples, decoded from codes drawn at random.
 
@@ -40,7 +44,7 @@ def sample(
     from isthmus.recipes.walks import sample_file
 
     walk, distance = sample_file(
-        model, out, count=count, source=data, components=components, seed=seed
+        model, out, count=count, source=data, components=components, seed=seed, label=label
     )
     if walk is not None:
         from isthmus.reports.walks import write_walk
@@ -62,6 +66,7 @@ def interpolate(
     ] = ("1", "2"),
     steps: Steps = 9,
     path: Annotated[Way, typer.Option(help="Way between the two codes.")] = Way.linear,
+    label: Label = None,
 ) -> None:
     """Write what the decoder makes of codes between those of two samples.
 
@@ -69,7 +74,9 @@ def interpolate(
     """
     from isthmus.recipes.walks import interpolate_file
 
-    walk = interpolate_file(model, source, out, between=between, steps=steps, path=path.value)
+    walk = interpolate_file(
+        model, source, out, between=between, steps=steps, path=path.value, label=label
+    )
     if walk is not None:
         from isthmus.reports.walks import write_walk
 
@@ -88,6 +95,7 @@ def traverse(
     reach: Annotated[
         float, typer.Option(min=0.01, help="Standard deviations of a unit to either side.")
     ] = 3.0,
+    label: Label = None,
 ) -> None:
     """Draw what each code unit does: the code of a sample with one unit after the other moved.
 
@@ -99,7 +107,7 @@ def traverse(
 
     if out.suffix.lower() != PICTURE:
         raise SettingError(f"A traversal is drawn as a picture: give a .png file, not '{out}'.")
-    walk = traverse_file(model, source, sample=sample, steps=steps, reach=reach)
+    walk = traverse_file(model, source, sample=sample, steps=steps, reach=reach, label=label)
     write_walk(walk, out)
     typer.echo(f"Wrote the traversal of {len(walk.rows)} units to {out}")
 

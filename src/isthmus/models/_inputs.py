@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,18 +31,16 @@ class Samples(NamedTuple):
 
 
 class InputsMixin:
-    """Checks of samples and labels, for an estimator of scikit-learn.
+    """Checks of samples and labels, for an estimator of scikit-learn."""
 
-    Attributes
-    ----------
-    uses_labels
-        Whether `fit` looks at labels.
-    """
-
-    uses_labels: ClassVar[bool] = False
     sample_shape_: tuple[int, ...]
     sample_dtype_: str
     classes_: NDArray[Any]
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether `fit` looks at labels."""
+        return False
 
     def _check_samples(self, X: Any, reset: bool = False) -> Any:
         """Samples as an array of numbers; with `reset` their shape becomes the model's."""

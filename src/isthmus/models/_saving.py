@@ -27,7 +27,6 @@ class SavingMixin:
     """`save`, and `from_saved` that `isthmus.load` calls."""
 
     kind: ClassVar[str]
-    uses_labels: ClassVar[bool]
     parameters_: dict[str, Any]
     seed_: int
     sample_shape_: tuple[int, ...]
@@ -46,6 +45,8 @@ class SavingMixin:
     if TYPE_CHECKING:  # what the estimator that is mixed in has
 
         def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+        @property
+        def uses_labels(self) -> bool: ...
         def _needs_labels(self) -> bool: ...
         def _take_settings(self, own: dict[str, Any]) -> None: ...
         def _build_networks(self, seed: int | None) -> None: ...

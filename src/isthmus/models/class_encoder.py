@@ -30,8 +30,12 @@ class ClassEncoder(Autoencoder):
 
     classification_weight: NonNegativeFloat = 0.0
 
-    uses_labels: ClassVar[bool] = True
     _target: ClassVar[Target] = "same_class"
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether `fit` looks at labels: it does."""
+        return True
 
     def _equation_settings(self, own: dict[str, Any]) -> dict[str, Any]:
         if not own["classification_weight"]:

@@ -82,7 +82,10 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]
     classifier_epochs: NonNegativeInt = 20
     classifier_learning_rate: PositiveFloat | None = None
 
-    uses_labels: ClassVar[bool] = True
+    @property
+    def uses_labels(self) -> bool:
+        """Whether `fit` looks at labels: it does."""
+        return True
 
     def _needs_labels(self) -> bool:
         return self._has_softmax()  # never the training samples: without theirs there is none

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from functools import wraps
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from isthmus.models._estimator import BATCH
 from isthmus.models.autoencoder import Autoencoder
 from isthmus.networks import NETWORKS, Network
 from isthmus.networks.code_activations import Gaussian
+from isthmus.networks.conditional import Conditional
 from isthmus.objectives import LOSSES, PENALTIES
 from isthmus.objectives.gaussian_kl import gaussian_kl
 from isthmus.training import Equation, Examples, ImportanceWeighted, importance_draws
@@ -48,6 +51,23 @@ class Posterior(NamedTuple):
         return np.asarray(gaussian_kl(mean, log_variance).numpy())
 
 
+def _by_class(method: Callable[..., NDArray[np.float32]]) -> Callable[..., NDArray[np.float32]]:
+    """Let a method take classes ``y``, with which a conditional model does it class by class."""
+
+    @wraps(method)
+    def told(self: Any, X: Any, y: Any = None, **options: Any) -> NDArray[np.float32]:
+        if y is None or not self.conditional:
+            return method(self, X, **options)
+        samples, labels = np.asarray(X), np.asarray(y)
+        self._check_labels(labels, len(samples))
+        found = np.unique(labels)
+        parts = [method(self.given(one), samples[labels == one], **options) for one in found]
+        places = np.argsort(labels, kind="stable")
+        return np.concatenate(parts)[np.argsort(places)]
+
+    return told
+
+
 @MODELS.register("variational_autoencoder")
 @dataclass(kw_only=True, eq=False, repr=False)
 class VariationalAutoencoder(Autoencoder):
@@ -71,12 +91,21 @@ class VariationalAutoencoder(Autoencoder):
     importance_samples
         K, codes drawn for each sample; above 1 the importance-weighted bound is maximised instead
         (Burda et al. 2016), which needs λ = 1 and no other penalties.
+    conditional
+        Whether the decoder is told the class c of each sample, for p(x given h, c): `fit` then
+        needs labels, and so does all that decodes. Codes do not (Sohn, Lee and Yan 2015).
     """
 
     kl_weight: NonNegativeFloat | None = None
     warmup: Probability = 0.0
     free_nats: NonNegativeFloat = 0.0
     importance_samples: PositiveInt = 1
+    conditional: bool = False
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether `fit` looks at labels."""
+        return self.conditional
 
     def _equation_settings(self, own: dict[str, Any]) -> dict[str, Any]:
         weight = own["kl_weight"]
@@ -97,6 +126,12 @@ class VariationalAutoencoder(Autoencoder):
             )
         network = NETWORKS.check({**own["network"], "code_activation": "gaussian"})
         return {"network": network, "penalties": penalties}
+
+    def _build_networks(self, seed: int | None) -> None:
+        super()._build_networks(seed)
+        if self.settings_["conditional"]:
+            own_seed = None if seed is None else seed + 1
+            self.network_ = Conditional(self.network_, len(self.classes_), own_seed)
 
     def _equation(self, network: Network, loss_spec: Spec, examples: Examples) -> Equation:
         plain = super()._equation(network, loss_spec, examples)
@@ -121,6 +156,33 @@ class VariationalAutoencoder(Autoencoder):
         found = self._apply(both, self._examples(self._check_samples(X)).in_order(BATCH))
         return Posterior(found[:, 0], found[:, 1])
 
+    def given(self, label: Any) -> Self:
+        """The same conditional model, for samples of one class only: its decoder is told so.
+
+        Raises
+        ------
+        DataError
+            If there was no such class among the training samples.
+        SettingError
+            If the model is not conditional.
+        """
+        check_is_fitted(self)
+        if not self.settings_["conditional"]:
+            raise SettingError(
+                "This model's decoder is not told classes; leave the class out, or train one with"
+                " conditional = true."
+            )
+        numbers = self._check_labels([label], 1)
+        twin = copy.copy(self)
+        twin.network_ = self.network_.given(torch.tensor(numbers)[0])
+        return twin
+
+    @_by_class
+    def inverse_transform(self, X: Any) -> NDArray[np.float32]:
+        """Samples ``(N, ...)`` float32, in the units of the data, of codes ``(N, code units)``."""
+        return super().inverse_transform(X)
+
+    @_by_class
     def reconstruct(
         self, X: Any, *, sample: bool = False, random_state: int = 0
     ) -> NDArray[np.float32]:
@@ -130,6 +192,15 @@ class VariationalAutoencoder(Autoencoder):
         found = self.posterior(X)
         noise = np.random.default_rng(random_state).standard_normal(found.mean.shape, np.float32)
         return self.inverse_transform(found.mean + found.std * noise)
+
+    @_by_class
+    def score_samples(self, X: Any) -> NDArray[np.float32]:
+        """-‖z - g(μ(z))‖² of each sample, ``(N,)`` float32, z being the scaled sample."""
+        return super().score_samples(X)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean of `score_samples`."""
+        return float(self.score_samples(X, y).mean())
 
     def sample(self, count: int, *, random_state: int = 0) -> NDArray[np.float32]:
         """g(h) of `count` codes drawn from N(0, I): samples ``(count, ...)``, units of the data."""
@@ -149,6 +220,7 @@ class VariationalAutoencoder(Autoencoder):
         kind: str = self.settings_["loss"]["kind"]
         return kind.endswith("cross_entropy") or (kind == "squared_error" and self._weight > 0)
 
+    @_by_class
     def log_likelihood(
         self, X: Any, *, samples: int = 200, random_state: int = 0
     ) -> NDArray[np.float32]:

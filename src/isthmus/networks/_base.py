@@ -84,6 +84,10 @@ class Network(nn.Module, ABC):
         """The encoder's only layer of weights, where it has one that is dense."""
         return None
 
+    def given(self, labels: Tensor | None) -> Network:
+        """The same network for samples of the classes ``(N,)``, where its decoder looks at them."""
+        return self
+
     def trace(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Codes, random ones drawn, and logits of one pass, as training looks at them.
 

@@ -16,7 +16,7 @@ from isthmus.data.arrays import ARRAY_SUFFIXES
 from isthmus.data.image_files import IMAGE_SUFFIXES
 from isthmus.data.tables import TABLE_SUFFIXES
 from isthmus.models import load
-from isthmus.recipes.inputs import column_names, read_for
+from isthmus.recipes.inputs import column_names, given_class, read_for, told
 
 TABLES = (".csv", ".parquet")
 FILES = (*IMAGE_SUFFIXES, *TABLE_SUFFIXES, *ARRAY_SUFFIXES)  # never the end of a folder's name
@@ -48,8 +48,13 @@ def encode_file(model_folder: Path, source: str, out: Path) -> tuple[int, int]:
     return len(codes), codes.shape[1]
 
 
-def decode_file(model_folder: Path, codes: Path, out: Path) -> int:
+def decode_file(model_folder: Path, codes: Path, out: Path, label: str | None = None) -> int:
     """Write the samples that codes stand for; return their number.
+
+    Parameters
+    ----------
+    label
+        Class of them all, for a conditional model.
 
     Raises
     ------
@@ -59,7 +64,7 @@ def decode_file(model_folder: Path, codes: Path, out: Path) -> int:
         If `out` cannot hold such samples, or is `codes` itself.
     """
     refuse_target(out, codes)
-    model = load(model_folder)
+    model = given_class(load(model_folder), label)
     check_form(model, out)
     named = codes.is_file() and column_names(codes)[:1] == [_NAME]
     table = read(codes, groups=_NAME if named else None)
@@ -85,7 +90,7 @@ def reconstruct_file(model_folder: Path, source: str, out: Path) -> int:
     check_form(model, out)
     dataset = read_for(model, source)
     names = dataset.names or number_names(len(dataset))
-    write_samples(model, model.reconstruct(dataset.samples), names, out)
+    write_samples(model, model.reconstruct(*told(model, dataset)), names, out)
     return len(dataset)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from isthmus.core.errors import DataError, ModelFileError
-from isthmus.core.registry import explain
+from isthmus.core.errors import DataError, ModelFileError, SettingError
+from isthmus.core.registry import explain, nearest
 from isthmus.data import DataSet, read
 from isthmus.data.csv_files import load_csv
 from isthmus.data.reading import form_of
@@ -35,6 +35,64 @@ def read_for(model: Any, source: str) -> DataSet:
             f" trained on {_shape(model.sample_shape_)}."
         )
     return dataset
+
+
+def told(model: Any, dataset: DataSet) -> tuple[Any, ...]:
+    """What a model is given to rebuild samples: these, and of a conditional one their classes.
+
+    Raises
+    ------
+    DataError
+        If a conditional model's samples have no classes, or one that it was not trained on.
+    """
+    if not getattr(model, "conditional", False):
+        return (dataset.samples,)
+    if dataset.labels is None:
+        raise DataError(
+            f"{dataset.name} has no classes, but this model's decoder must be told the class of"
+            " each sample; give a folder for each class, or the column of classes that it was"
+            " trained with."
+        )
+    if dataset.class_names is None or not model.data_.get("class_names"):
+        return dataset.samples, dataset.labels
+    used = np.unique(dataset.labels)
+    numbers = {place: _class_number(model, dataset.class_names[place]) for place in used}
+    return dataset.samples, np.array([numbers[label] for label in dataset.labels])
+
+
+def given_class(model: Any, name: str | None) -> Any:
+    """A conditional model told that all it decodes is of one class; any other model as it is.
+
+    Raises
+    ------
+    DataError, SettingError
+        If a conditional model is not told a class, or an unknown one, or another model is told one.
+    """
+    conditional = getattr(model, "conditional", False)
+    if name is not None and not conditional:
+        raise SettingError("This model's decoder is not told classes; leave out --class.")
+    if name is None and conditional:
+        raise SettingError(
+            "This model's decoder must be told a class: give --class, one of"
+            f" {', '.join(_class_names(model))}."
+        )
+    return model if name is None else model.given(_class_number(model, name))
+
+
+def _class_names(model: Any) -> list[str]:
+    return list(map(str, model.data_.get("class_names") or model.classes_))
+
+
+def _class_number(model: Any, name: str) -> Any:
+    """What the model calls a class of such a name."""
+    names = _class_names(model)
+    if name not in names:
+        raise DataError(
+            f"This model knows no class '{name}'{nearest(name, names)}; its classes are"
+            f" {', '.join(names)}."
+        )
+    place = names.index(name)
+    return place if model.data_.get("class_names") else model.classes_[place]
 
 
 def column_names(path: Path) -> list[str]:

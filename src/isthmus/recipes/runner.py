@@ -232,11 +232,6 @@ def _finish(folder: Path, recipe: Recipe, dataset: DataSet, parts: Split, model:
         dataset.subset(indices)
         for indices in (_some(parts.train, dataset), parts.validation, parts.test)
     )
-    evaluation = evaluate(model, train, test, part)
-    evaluation.facts.update(facts_of_fitting(model, train, validation))
-    if dataset.filled:
-        evaluation.facts["gaps filled with the median of the column"] = float(dataset.filled)
-    model.scores_ = evaluation.summary()["table"]["model"]
     model.data_ |= {
         "name": dataset.name,
         "feature_names": dataset.feature_names,
@@ -244,6 +239,11 @@ def _finish(folder: Path, recipe: Recipe, dataset: DataSet, parts: Split, model:
         "reading": recipe.data.model_dump(include=READING),
         "medians": dict(dataset.medians),
     }
+    evaluation = evaluate(model, train, test, part)
+    evaluation.facts.update(facts_of_fitting(model, train, validation))
+    if dataset.filled:
+        evaluation.facts["gaps filled with the median of the column"] = float(dataset.filled)
+    model.scores_ = evaluation.summary()["table"]["model"]
     model.save(folder / "model")
     evaluation.save(folder)
     return Run(folder, recipe, dataset, parts, model, evaluation)

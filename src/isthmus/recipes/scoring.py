@@ -13,6 +13,7 @@ from isthmus.data.fingerprint import fingerprint
 from isthmus.metrics import METRICS, continuity, principal_angles, trustworthiness
 from isthmus.metrics.codes import active_units, class_scatter, dead_units, linear_probe
 from isthmus.recipes.evaluation import Evaluation
+from isthmus.recipes.inputs import told
 from isthmus.recipes.restoration import restored_by_each, restored_files
 
 Array = NDArray[Any]
@@ -62,7 +63,7 @@ def evaluate(model: Any, train: DataSet, test: DataSet, part: str = "test") -> E
     if getattr(model, "has_likelihood", False) and _is_distributed(model, target):
         likelihoods = METRICS.build("negative_log_likelihood")
         for method, one in (("model", model), ("untrained network", model.untrained())):
-            found = one.log_likelihood(test.samples)
+            found = one.log_likelihood(*told(one, test))
             values[method]["negative_log_likelihood"] = likelihoods(test.samples, found)
     errors = {method: columns["squared_error"].sum() for method, columns in values.items()}
     if errors["mean sample"] > 0:
@@ -114,20 +115,21 @@ def facts_of_fitting(model: Any, train: DataSet, validation: DataSet) -> dict[st
     """
     if model.restores:
         return {}
-    some = train.samples[:_TRAINING_CASES]
-    facts = {"squared error on training samples": float(-np.mean(model.score_samples(some)))}
-    codes = np.asarray(model.transform(some))
+    some = train.subset(np.arange(min(len(train), _TRAINING_CASES)))
+    errors = -model.score_samples(*told(model, some))
+    facts = {"squared error on training samples": float(errors.mean())}
+    codes = np.asarray(model.transform(some.samples))
     facts["active code units per sample"] = float(active_units(codes, codes).mean())
     facts["dead code units"] = float(dead_units(codes))
     if hasattr(model, "posterior"):
-        divergences = model.posterior(some).kl.mean(0)
+        divergences = model.posterior(some.samples).kl.mean(0)
         facts["divergence from N(0, I), nats per sample"] = float(divergences.sum())
         facts["code units that say nothing (below 0.01 nats)"] = float((divergences < 0.01).sum())
     if model.network_.code_activation.code_range == (0.0, 1.0):
         facts["mean activation of the code"] = float(codes.mean())
     if len(validation):
         target = scaled(model, validation.samples)
-        outputs = {"model": scaled(model, model.reconstruct(validation.samples))}
+        outputs = {"model": scaled(model, model.reconstruct(*told(model, validation)))}
         shares = score(target, outputs)["model"].get("pixel_accuracy")
         if shares is not None:
             facts["pixel accuracy on validation samples"] = float(shares.mean())
@@ -151,9 +153,9 @@ def _rebuilt_by_each(
     untrained = model.untrained()
     some = train.samples[:_PROBED]
     outputs = {
-        "model": scaled(model, model.reconstruct(test.samples)),
+        "model": scaled(model, model.reconstruct(*told(model, test))),
         "PCA": mean if pca is None else pca.inverse_transform(pca.transform(flat_test)),
-        "untrained network": scaled(untrained, untrained.reconstruct(test.samples)),
+        "untrained network": scaled(untrained, untrained.reconstruct(*told(untrained, test))),
         "mean sample": mean,
     }
     codes = {

@@ -20,7 +20,7 @@ from isthmus.recipes.apply import (
     refuse_target,
     write_samples,
 )
-from isthmus.recipes.inputs import read_for
+from isthmus.recipes.inputs import given_class, read_for
 from isthmus.recipes.runner import has_recipe, read_data, read_recipe
 from isthmus.recipes.scoring import scaled
 
@@ -56,6 +56,7 @@ def sample_file(
     source: str | None = None,
     components: int = 10,
     seed: int = 0,
+    label: str | None = None,
 ) -> tuple[Walk | None, float]:
     """Write new samples; for a picture, return what it shows. Also the median distance to the data.
 
@@ -68,13 +69,15 @@ def sample_file(
     source
         Data whose codes tell where to draw, and that distances are measured to; those that the run
         was trained on by default.
+    label
+        Class to draw, for a conditional model.
 
     Raises
     ------
     SettingError
         If `out` cannot hold such samples, or there are no data to tell where to draw.
     """
-    model = load(folder)
+    model = given_class(load(folder), label)
     _check_out(model, out)
     if source is not None:
         refuse_target(out, Path(source))
@@ -116,6 +119,7 @@ def interpolate_file(
     between: tuple[str, str],
     steps: int = 9,
     path: Literal["linear", "spherical"] = "linear",
+    label: str | None = None,
 ) -> Walk | None:
     """Write what lies between two samples; for a picture, return what it shows.
 
@@ -125,13 +129,15 @@ def interpolate_file(
         Names of two images of the source, or their numbers, counted from 1.
     path
         In the space of codes, see `isthmus.latent.paths`.
+    label
+        Class of all that is decoded, for a conditional model.
 
     Raises
     ------
     DataError
         If there is no such sample.
     """
-    model = load(folder)
+    model = given_class(load(folder), label)
     _check_out(model, out)
     refuse_target(out, Path(source))
     data = read_for(model, source)
@@ -147,19 +153,25 @@ def interpolate_file(
 
 
 def traverse_file(
-    folder: Path, source: str, *, sample: str = "1", steps: int = 9, reach: float = 3.0
+    folder: Path,
+    source: str,
+    *,
+    sample: str = "1",
+    steps: int = 9,
+    reach: float = 3.0,
+    label: str | None = None,
 ) -> Walk:
     """What each unit does: the code of a sample with one unit after the other moved.
 
     A unit goes `reach` standard deviations of its training codes below and above their mean. The
-    units that vary most come first, at most twenty.
+    units that vary most come first, at most twenty. `label` is the class, for a conditional model.
 
     Raises
     ------
     DataError
         If there is no such sample, or samples are not images.
     """
-    model = load(folder)
+    model = given_class(load(folder), label)
     _check_images(model)
     data = read_for(model, source)
     place = place_of(data, sample, source)

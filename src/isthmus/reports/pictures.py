@@ -72,11 +72,11 @@ def tiles(images: Array, columns: int, gap: float) -> Array:
     return whole
 
 
-def mosaic(images: Array) -> Figure:
-    """Images in [0, 1] side by side, in a square."""
+def mosaic(images: Array, columns: int | None = None) -> Figure:
+    """Images in [0, 1] side by side, in a square unless a number of columns is given."""
     shown = np.stack([as_picture(image) for image in images])
     figure, panel = new_figure(5.4, 5.4)
-    whole = tiles(shown, math.ceil(math.sqrt(len(shown))), gap=0.5)
+    whole = tiles(shown, columns or math.ceil(math.sqrt(len(shown))), gap=0.5)
     panel.imshow(whole, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     bare(panel)
     return figure

@@ -21,6 +21,7 @@ from isthmus.metrics import METRICS, contraction_map
 from isthmus.networks import count_parameters
 from isthmus.objectives import LOSSES
 from isthmus.recipes.apply import as_brightness
+from isthmus.recipes.inputs import told
 from isthmus.recipes.restoration import corrupt
 from isthmus.recipes.runner import Run
 from isthmus.recipes.scoring import scaled
@@ -29,6 +30,7 @@ from isthmus.reports.style import look, to_png
 
 _CASES = 8  # columns of a panel
 _DRAWN = 64  # new samples in a mosaic
+_CLASSES = 10  # rows and columns of new samples of each class
 _SUMS = 6  # samples shown as sums of features
 _NEIGHBOURHOOD = 1000  # samples among which neighbours are looked for
 _HALF_PAGE = 6.0  # inches; wider pictures take the whole width
@@ -110,7 +112,7 @@ def _shape(figure: Figure) -> str:
 def _draw(run: Run) -> list[tuple[str, str, Figure]]:
     """All pictures that suit the run: name, caption, figure."""
     model, test = run.model, run.test
-    restored = model.reconstruct(test.samples)
+    restored = model.reconstruct(*told(model, test))
     codes = model.transform(test.samples)
     points = figures.choose_points(len(codes))
     labels = None if test.labels is None else test.labels[points]
@@ -212,7 +214,7 @@ def _grid(model: Any, codes: Any) -> Iterator[tuple[str, str, Figure]]:
     def decode(grid: Any) -> Any:
         return as_brightness(model, model.inverse_transform(grid))
 
-    if codes.shape[1] <= 2:
+    if codes.shape[1] <= 2 and not getattr(model, "conditional", False):
         places = ("", "places on the line", "each place in the plane")[codes.shape[1]]
         caption = f"What the decoder makes of {places} of codes."
         yield "grid", caption, pictures.decoded_grid(decode, codes)
@@ -220,7 +222,14 @@ def _grid(model: Any, codes: Any) -> Iterator[tuple[str, str, Figure]]:
 
 def _new_samples(model: Any) -> Iterator[tuple[str, str, Figure]]:
     """What a generative model makes of draws from its prior."""
-    if hasattr(model, "sample"):
+    if not hasattr(model, "sample"):
+        return
+    if model.conditional:
+        classes = model.classes_[:_CLASSES]
+        images = [as_brightness(model, model.given(one).sample(_CLASSES)) for one in classes]
+        caption = "New samples: a row for each class, a column for each code drawn from N(0, I)."
+        yield "samples", caption, pictures.mosaic(np.concatenate(images), columns=_CLASSES)
+    else:
         images = as_brightness(model, model.sample(_DRAWN))
         caption = "New samples, decoded from codes drawn from N(0, I)."
         yield "samples", caption, pictures.mosaic(images)

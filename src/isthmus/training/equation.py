@@ -75,7 +75,7 @@ class Equation:
         `progress`, from 0 to 1, is the share of the training that is done: some weights grow.
         """
         corrupted = self.corruption(x, generator) if self.corruption else x
-        code, logits = self.network.trace(corrupted)
+        code, logits = self.network.given(labels).trace(corrupted)
         output = logits if self.loss.output_activation else self.network.activate(logits)
         passed = Pass(self.network, corrupted, code, logits, y, labels)
         parts = {self.loss_part: self.loss_weight * self.loss(output, y).mean()}

@@ -99,7 +99,8 @@ class ImportanceWeighted(Equation):
     ) -> LossValue:
         """Value for inputs x and targets y ``(N, ...)``; `generator` draws the corruption."""
         corrupted = self.corruption(x, generator) if self.corruption else x
-        draws = importance_draws(self.network, self.loss, corrupted, y, self.count)
+        network = self.network.given(labels)
+        draws = importance_draws(network, self.loss, corrupted, y, self.count)
         loss, divergence = draws.loss.mean(), draws.divergence.mean()
         gain = -draws.bound.mean() - loss - divergence
         parts = {
