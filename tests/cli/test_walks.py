@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 from typer.testing import Result
 
 import isthmus
@@ -48,6 +49,29 @@ def test_samples_of_a_variational_model(call: Call, variational: Path, here: Pat
     call("sample", variational, "folder", "--count", 3)
     names = sorted(path.name for path in (here / "folder").iterdir())
     assert names == ["1.png", "2.png", "3.png"]
+
+
+def test_a_conditional_run_is_told_the_class(
+    call: Call, refuse: Refuse, variational: Path, here: Path
+) -> None:
+    changes = ["data.source=digits", "training.epochs=2", "training.precision=float32"]
+    settings = [part for change in changes for part in ("--set", change)]
+    call("train", "mnist-conditional-vae", *settings, "--out", "run")
+    call("sample", "run", "threes.npy", "--count", 4, "--class", 3)
+    expected = isthmus.load(here / "run").given(3).sample(4)
+    np.testing.assert_allclose(np.load(here / "threes.npy"), expected, atol=1e-4)
+    call("reconstruct", "run", "digits", "again.npy")
+    call("encode", "run", "digits", "codes.npy")
+    call("decode", "run", "codes.npy", "decoded.npy", "--class", 8)
+    decoded = isthmus.load(here / "run").given(8).inverse_transform(np.load(here / "codes.npy"))
+    np.testing.assert_allclose(np.load(here / "decoded.npy"), decoded, atol=1e-4)
+    call("interpolate", "run", "digits", "way.png", "--class", 5)
+    assert "give --class, one of 0, 1, 2" in refuse("traverse", "run", "digits", "units.png")
+    assert "knows no class 'ten'" in refuse("sample", "run", "x.npy", "--class", "ten")
+    assert "leave out --class" in refuse("sample", variational, "x.npy", "--class", "1")
+    np.save(here / "nameless.npy", load_digits().images[:5])
+    message = refuse("reconstruct", "run", "nameless.npy", "out.npy")
+    assert "nameless.npy has no classes, but this model's decoder must be told" in message
 
 
 def test_samples_of_other_models_are_where_their_codes_lie(

@@ -209,6 +209,11 @@ class VariationalAutoencoder(Autoencoder):
         drawn = np.random.default_rng(random_state).standard_normal(size, np.float32)
         return self.inverse_transform(drawn)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.conditional
+        return tags
+
     @property
     def _weight(self) -> float:
         """λ."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -75,4 +74,4 @@ class Conditional(Network):
         moves = self.moves[self.labels.to(code.device)]
         if self.labels.ndim:
             moves = moves.repeat_interleave(len(code) // len(moves), dim=0)
-        return self.network.logits(cast(Tensor, code + moves))
+        return self.network.logits(code + moves)

@@ -226,9 +226,9 @@ def _new_samples(model: Any) -> Iterator[tuple[str, str, Figure]]:
         return
     if model.conditional:
         classes = model.classes_[:_CLASSES]
-        images = [as_brightness(model, model.given(one).sample(_CLASSES)) for one in classes]
+        rows = [as_brightness(model, model.given(one).sample(_CLASSES)) for one in classes]
         caption = "New samples: a row for each class, a column for each code drawn from N(0, I)."
-        yield "samples", caption, pictures.mosaic(np.concatenate(images), columns=_CLASSES)
+        yield "samples", caption, pictures.mosaic(np.concatenate(rows), columns=_CLASSES)
     else:
         images = as_brightness(model, model.sample(_DRAWN))
         caption = "New samples, decoded from codes drawn from N(0, I)."
