@@ -31,6 +31,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"kind": "unet", "skips": "add", "channels": (4, 6), "down": "stride"},
     {"kind": "unet", "residual": True, "channels": (6, 8), "shuffle": 2},
     {"kind": "unet", "skips": "none", "channels": (), "shuffle": 3},
+    {"kind": "unet", "normalisation": "batch", "channels": (4, 6)},
 ]
 
 
@@ -251,7 +252,9 @@ def test_weights_survive_safetensors(case):
     assert not torch.equal(network(x), stranger(x))
     stranger.load_state_dict(safetensors.torch.load(safetensors.torch.save(network.state_dict())))
     assert torch.equal(network(x), stranger(x))
-    assert sum(w.numel() for w in network.state_dict().values()) == count_parameters(network)
+    running = sum(buffer.numel() for buffer in network.buffers())
+    kept = sum(w.numel() for w in network.state_dict().values())
+    assert kept == count_parameters(network) + running
 
 
 @each

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -117,17 +117,30 @@ def build_network(
     sample_shape: Sequence[int],
     code_size: int | Sequence[int],
     seed: int | None = None,
+    outputs: int | None = None,
 ) -> Network:
     """Build a registered network without touching torch's global random state.
 
     Parameters
     ----------
+    outputs
+        Number of maps that come out, K classes for label maps; ``None`` for a sample as it went in.
     seed
         Seed of the weights (see `initialise`). With ``None`` the network stays on the ``meta``
         device: it has shapes and no memory, to be compared with a file before weights are read.
     """
+    context: list[Any] = [tuple(sample_shape), code_size]
+    if outputs is not None:
+        kind = NETWORKS.check(spec)["kind"]
+        if not NETWORKS[kind].any_size:
+            sizes = [name for name in NETWORKS if NETWORKS[name].any_size]
+            raise SettingError(
+                f"The network '{kind}' takes images of one size only, and gives samples, not label"
+                f" maps; choose from: {', '.join(sizes)}."
+            )
+        context.append(outputs)
     with torch.device("meta"):
-        network = NETWORKS.build(spec, tuple(sample_shape), code_size)
+        network = NETWORKS.build(spec, *context)
     if seed is not None:
         network.to_empty(device="cpu")
         initialise(network, torch.Generator().manual_seed(seed))
