@@ -42,7 +42,9 @@ def drawn(monkeypatch):
 @pytest.mark.parametrize("kind", [k for k in AUGMENTATIONS if not AUGMENTATIONS[k].resizes])
 @pytest.mark.parametrize("shape", [(4, 5, 9), (4, 3, 8, 8)], ids=str)
 def test_ranges_of_0_change_nothing(kind, shape, seeded):
-    still = dict.fromkeys(AUGMENTATIONS.check(kind), 0) | {"kind": kind}
+    settings = AUGMENTATIONS.check(kind)
+    keep = {key: settings[key] for key in ("kind", "outside", "cells") if key in settings}
+    still = dict.fromkeys(settings, 0) | keep
     x = images(*shape)
     torch.testing.assert_close(AUGMENTATIONS.build(still)(x, seeded(0)), x, rtol=0, atol=1e-5)
 
@@ -133,3 +135,68 @@ def test_shift_moves_whole_pixels_and_takes_every_place(shape, seeded):
         assert len(matches) == 1
         taken.update(matches)
     assert taken == set(places)
+
+
+# -- labels that move along ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [kind for kind in AUGMENTATIONS if kind != "crop"])
+def test_labels_move_as_images_do(kind, seeded):
+    """An image of its own labels stays one, but for pixels that interpolation mixes."""
+    labels = torch.zeros(8, 24, 20, dtype=torch.int64)
+    labels[:, 6:15, 4:12] = 1
+    labels[:, 12:20, 10:17] = 2
+    augmentation = AUGMENTATIONS.build(kind)
+    x, y = augmentation.together(labels.float(), labels, seeded(1))
+    assert y.dtype == torch.int64
+    assert set(y.unique().tolist()) <= {-1, 0, 1, 2}
+    if not augmentation.moves:
+        assert torch.equal(y, labels)
+        return
+    assert not torch.equal(y, labels)
+    assert torch.equal(x, augmentation(labels.float(), seeded(1)))
+    pure = (x == x.round()) & (y >= 0)
+    assert pure.float().mean() > 0.6
+    assert (x[pure] == y[pure]).float().mean() > 0.98
+
+
+def test_what_comes_in_from_outside_is_ignored_and_reflections_are_not(seeded):
+    labels = torch.ones(4, 16, 16, dtype=torch.int64)
+    turned = {"kind": "affine", "rotation": 40.0, "shift": 3.0}
+    _, zeros = AUGMENTATIONS.build(turned).together(labels.float(), labels, seeded(0))
+    assert set(zeros.unique().tolist()) == {-1, 1}
+    reflected = AUGMENTATIONS.build({**turned, "outside": "reflection"})
+    _, labels = reflected.together(labels.float(), labels, seeded(0))
+    assert set(labels.unique().tolist()) == {1}
+
+
+def test_crops_of_images_and_labels_are_of_the_same_place(seeded):
+    labels = torch.arange(12 * 12).reshape(1, 12, 12).expand(5, 12, 12)
+    x, y = AUGMENTATIONS.build({"kind": "crop", "size": 5}).together(
+        labels.float(), labels, seeded(0)
+    )
+    assert torch.equal(x.long(), y)
+    assert y.shape == (5, 5, 5)
+
+
+def test_an_elastic_field_is_smooth_and_as_strong_as_asked():
+    elastic = AUGMENTATIONS.build({"kind": "elastic", "amplitude": 3.0, "cells": 3})
+    places = elastic.places(torch.zeros(200, 1, 32, 48), torch.Generator().manual_seed(0))
+    own = AUGMENTATIONS.build({"kind": "elastic", "amplitude": 0.0}).places(
+        torch.zeros(200, 1, 32, 48), torch.Generator().manual_seed(0)
+    )
+    moved = (places - own) * torch.tensor([24.0, 16.0])  # pixels
+    corners = moved[:, [0, 0, -1, -1], [0, -1, 0, -1]]  # points of the grid
+    assert corners.std() == pytest.approx(3.0, rel=0.1)
+    assert corners.mean().abs() < 0.3
+    assert (moved.diff(dim=1).abs().amax() < 3).all()
+
+
+def test_intensities_keep_the_order_of_grey_values(seeded):
+    x = images(6, 1, 9, 9)
+    changed = AUGMENTATIONS.build({"kind": "intensity", "gamma": 0.5})(x, seeded(0))
+    for before, after in zip(x.flatten(1), changed.flatten(1), strict=True):
+        assert torch.equal(before.argsort(), after.argsort())
+    plain = AUGMENTATIONS.build({"kind": "intensity", "gamma": 0, "contrast": 0})
+    offsets = (plain(x, seeded(0)) - x).flatten(1)
+    torch.testing.assert_close(offsets, offsets[:, :1].expand_as(offsets), rtol=0, atol=1e-5)

@@ -8,6 +8,7 @@ from isthmus.corruption import (
     masking,
     poisson,
     salt_and_pepper,
+    sometimes,
     speckle,
 )
 from isthmus.corruption._base import CORRUPTIONS, Corruption, ImageCorruption
@@ -23,5 +24,6 @@ __all__ = [
     "masking",
     "poisson",
     "salt_and_pepper",
+    "sometimes",
     "speckle",
 ]

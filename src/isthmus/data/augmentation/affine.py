@@ -9,12 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isthmus.core.settings import Fraction, NonNegativeFloat
-from isthmus.data.augmentation._base import AUGMENTATIONS, ImageAugmentation
+from isthmus.data.augmentation._base import AUGMENTATIONS, Outside, Warp
 
 
 @AUGMENTATIONS.register("affine")
-class Affine(ImageAugmentation):
-    """Each image moved by its own small affine map, all ranges uniform; outside is 0.
+class Affine(Warp):
+    """Each image moved by its own small affine map, all ranges uniform.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ class Affine(ImageAugmentation):
         Greatest relative change of size: 0.1 draws factors from 0.9 to 1.1.
     shear
         Greatest shear, each way, as the tangent of its angle.
+    outside
+        See `Warp`.
     """
 
     def __init__(
@@ -35,17 +37,18 @@ class Affine(ImageAugmentation):
         rotation: NonNegativeFloat = 0.0,
         scale: Fraction = 0.0,
         shear: NonNegativeFloat = 0.0,
+        outside: Outside = "zeros",
     ) -> None:
+        super().__init__(outside=outside)
         self.shift = shift
         self.rotation = rotation
         self.scale = scale
         self.shear = shear
 
-    def change(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Images moved by bilinear interpolation."""
+    def places(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Of the affine maps."""
         maps = self._maps(images, generator).to(images.dtype)
-        grid = F.affine_grid(maps, list(images.shape), align_corners=False)
-        return F.grid_sample(images, grid, align_corners=False)
+        return F.affine_grid(maps, list(images.shape), align_corners=False)
 
     def _maps(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Maps ``(N, 2, 3)`` from output to input positions, in units of half the image."""

@@ -21,6 +21,7 @@ class Crop(ImageAugmentation):
     """
 
     resizes = True
+    moves = True
 
     def __init__(self, *, size: PositiveInt = 64) -> None:
         self.size = size

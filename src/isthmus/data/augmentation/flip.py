@@ -21,6 +21,8 @@ class Flip(ImageAugmentation):
         symmetries of the square can come up.
     """
 
+    moves = True
+
     def __init__(
         self, *, horizontal: bool = True, vertical: bool = False, transpose: bool = False
     ) -> None:

@@ -23,6 +23,8 @@ class Shift(ImageAugmentation):
         Greatest shift, each way.
     """
 
+    moves = True
+
     def __init__(self, *, pixels: NonNegativeInt = 1) -> None:
         self.pixels = pixels
 
