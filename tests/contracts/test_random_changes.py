@@ -9,10 +9,8 @@ from isthmus.core.errors import DataError
 from isthmus.corruption import CORRUPTIONS
 from isthmus.data.augmentation import AUGMENTATIONS
 
-SETTINGS = {
-    "crop": {"size": 4},
-    "sometimes": {"chance": 0.5},
-}  # where the default does not suit the shapes
+# Where the defaults do not suit the shapes, or a few samples.
+SETTINGS = {"crop": {"size": 4}, "sometimes": {"chance": 0.5}}
 SHAPES = [(7,), (5, 9), (1, 8, 8), (3, 11, 6), (5, 6, 6)]
 
 

@@ -20,14 +20,15 @@ def tiled(
     tile: int | tuple[int, int],
     overlap: int | tuple[int, int],
     *,
+    margin: int | None = None,
     pixels: int = 2**20,
 ) -> Array:
     """`function` of overlapping tiles of an image, blended into one result.
 
     Between two tiles the weight of the one falls, that of the other rises, along a raised cosine.
-    The outer quarter of an overlap has no weight, so that a function that looks at most
-    ``overlap // 4`` pixels around each gives the same as for the whole image, up to rounding; at
-    the edges of the image, where tiles end as the image does, everything counts. (Of a function
+    The outer `margin` of an overlap has no weight, so that a function that looks at most `margin`
+    pixels around each gives the same as for the whole image, up to rounding; at the edges of the
+    image, where tiles end as the image does, everything counts. (Of a function
     that works on a grid, as one with pooling does, the tiles must also start on its grid: give
     sizes, `tile` and ``tile - overlap`` that are multiples of its stride.)
 
@@ -45,6 +46,8 @@ def tiled(
         Side, or (h, w), of the tiles.
     overlap
         By how many pixels neighbours overlap, at least; less than `tile`.
+    margin
+        Pixels, at most half of the overlap; a quarter of it by default.
     pixels
         How many pixels the tiles of a batch may have together; one tile is always taken.
 
@@ -72,7 +75,7 @@ def tiled(
     if any(missing):
         image = np.pad(image, ((0, 0), (0, missing[0]), (0, missing[1])), mode="reflect")
     rows, columns = (
-        list(_weights(size, side, common).items())
+        list(_weights(size, side, common, common // 4 if margin is None else margin).items())
         for size, side, common in zip(image.shape[1:], sides, overlaps, strict=True)
     )
     result: Array | None = None
@@ -101,16 +104,15 @@ def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
 
 
-def _weights(size: int, tile: int, overlap: int) -> dict[int, Array]:
+def _weights(size: int, tile: int, overlap: int, margin: int) -> dict[int, Array]:
     """Where tiles start along one axis, and the weights ``(tile,)`` of each; they add up to 1.
 
     A tile that would leave the image is moved back.
     """
     starts = [*range(0, size - tile, tile - overlap), size - tile]
     weights = {start: np.ones(tile) for start in starts}
-    margin = overlap // 4
     inside = np.arange(tile) + 0.5 - margin  # from the margin's end to the centre of each pixel
-    rise = inside / (overlap - 2 * margin) if overlap else np.ones(tile)
+    rise = inside / max(overlap - 2 * margin, 0.5)  # with no room between the margins a step
     ramp = np.sin(np.pi / 2 * np.clip(rise, 0, 1)) ** 2
     for start in starts[1:]:
         weights[start] *= ramp

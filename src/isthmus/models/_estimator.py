@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Self
@@ -30,6 +31,7 @@ from isthmus.data.augmentation import AUGMENTATIONS
 from isthmus.data.fingerprint import fingerprint
 from isthmus.data.scaling import SCALINGS, value_range
 from isthmus.inference import in_batches
+from isthmus.models._files import Document
 from isthmus.models._inputs import Array, InputsMixin, Samples
 from isthmus.models._saving import SavingMixin
 from isthmus.networks import Network, build_network
@@ -49,6 +51,7 @@ from isthmus.training import (
 )
 
 BATCH = 1024  # samples at a time outside training
+_NUMBERS = ("scaling.offset", "scaling.scale", "code.mean", "code.std")
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -125,7 +128,8 @@ class AutoencoderEstimator(
     def _take_settings(self, own: dict[str, Any]) -> None:
         """Keep the settings in full, and those of the equation that they stand for."""
         self.parameters_, self.settings_ = own, {**own, **self._equation_settings(own)}
-        self.seed_ = _seed(own["random_state"])
+        self.seed_ = seed_of(own["random_state"])
+        self.scaling_ = SCALINGS.build(own["scaling"])
 
     def _equation_settings(self, own: dict[str, Any]) -> dict[str, Any]:
         """Full specs of the equation's parts that follow from, or are not, own settings.
@@ -171,7 +175,6 @@ class AutoencoderEstimator(
         given = None if validation is None else self._check_validation(validation)
         self._take_settings(own)
         training, held_out = self._hold_out(samples, given)
-        self.scaling_ = SCALINGS.build(own["scaling"])
         self.scaling_.fit(training.values)
         self._build_networks(self.seed_)
         if observer is None and own["verbose"]:
@@ -276,6 +279,25 @@ class AutoencoderEstimator(
         }
         self._n_features_out = codes.shape[1]
 
+    # -- saving -----------------------------------------------------------------------------
+
+    def _scaling_shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return self.scaling_.offset.shape, self.scaling_.scale.shape
+
+    def _numbers(self) -> dict[str, Tensor]:
+        numbers = (self.scaling_.offset, self.scaling_.scale, self.code_mean_, self.code_std_)
+        return {name: torch.tensor(x) for name, x in zip(_NUMBERS, numbers, strict=True)}
+
+    def _number_shapes(self, document: Document) -> dict[str, tuple[int, ...]]:
+        units = (math.prod(self.network_.code_shape),)
+        return dict(zip(_NUMBERS, (*document.scaling_shapes, units, units), strict=True))
+
+    def _take_numbers(self, numbers: dict[str, NDArray[Any]]) -> None:
+        self.scaling_.offset, self.scaling_.scale, self.code_mean_, self.code_std_ = (
+            numbers[name] for name in _NUMBERS
+        )
+        self._n_features_out = len(self.code_mean_)
+
     # -- using ------------------------------------------------------------------------------
 
     def transform(self, X: Any) -> Any:
@@ -359,7 +381,7 @@ class AutoencoderEstimator(
         return tags
 
 
-def _seed(state: int | np.random.RandomState | None) -> int:
+def seed_of(state: int | np.random.RandomState | None) -> int:
     """The number that a random state stands for; a `RandomState` moves on."""
     if isinstance(state, int):
         return state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -14,7 +13,6 @@ from torch import Tensor
 
 from isthmus.core.errors import ModelFileError, SettingError
 from isthmus.core.registry import check_settings
-from isthmus.data.scaling import SCALINGS, Scaling
 from isthmus.models._files import Document, SavedModel, save_model
 from isthmus.networks import Network
 from isthmus.training import History, choose_device
@@ -32,12 +30,9 @@ class SavingMixin:
     sample_shape_: tuple[int, ...]
     sample_dtype_: str
     network_: Network
-    scaling_: Scaling
     history_: History
     data_: dict[str, Any]
     scores_: dict[str, Any]
-    code_mean_: NDArray[np.float32]
-    code_std_: NDArray[np.float32]
     classes_: NDArray[Any]
     n_features_in_: int
     feature_names_in_: NDArray[Any]
@@ -74,13 +69,17 @@ class SavingMixin:
             sample_shape=self.sample_shape_,
             sample_dtype=self.sample_dtype_,
             feature_names=None if feature_names is None else tuple(map(str, feature_names)),
-            scaling_shapes=(self.scaling_.offset.shape, self.scaling_.scale.shape),
+            scaling_shapes=self._scaling_shapes(),
             data=self.data_,
             classes=_plain(getattr(self, "classes_", None)),
             history=self.history_,
             scores=getattr(self, "scores_", {}),
         )
         save_model(path, document, {**self._weights(), **self._numbers()})
+
+    def _scaling_shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Of offset and scale, where samples are scaled by fitted numbers."""
+        return (), ()
 
     def _networks(self) -> dict[str, Network]:
         """All networks of the model, by the name that stands before their weights."""
@@ -94,13 +93,15 @@ class SavingMixin:
         }
 
     def _numbers(self) -> dict[str, Tensor]:
-        numbers = {
-            "scaling.offset": self.scaling_.offset,
-            "scaling.scale": self.scaling_.scale,
-            "code.mean": self.code_mean_,
-            "code.std": self.code_std_,
-        }
-        return {name: torch.tensor(values) for name, values in numbers.items()}
+        """Fitted numbers that are saved beside the weights."""
+        return {}
+
+    def _number_shapes(self, document: Document) -> dict[str, tuple[int, ...]]:
+        """Their shapes, which the document tells."""
+        return {}
+
+    def _take_numbers(self, numbers: dict[str, NDArray[Any]]) -> None:
+        """Read them."""
 
     @classmethod
     def from_saved(cls, saved: SavedModel) -> Self:
@@ -128,21 +129,13 @@ class SavingMixin:
             raise ModelFileError(
                 f"{saved.folder} describes a network that no memory can hold; copy the model again."
             ) from None
-        model.scaling_ = SCALINGS.build(own["scaling"])
         model._take(saved)
         model.history_, model.scores_ = document.history, document.scores
         return model
 
     def _take(self, saved: SavedModel) -> None:
         """Read the weights and numbers, whose shapes the document has told."""
-        offset, scale = saved.document.scaling_shapes
-        units = (math.prod(self.network_.code_shape),)
-        shapes = {
-            "scaling.offset": offset,
-            "scaling.scale": scale,
-            "code.mean": units,
-            "code.std": units,
-        }
+        shapes = self._number_shapes(saved.document)
         weights = self._weights()
         numbers = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
         tensors = saved.tensors({**weights, **numbers})
@@ -154,10 +147,7 @@ class SavingMixin:
             )
             # The layout of training, so that a loaded model answers to the bit as the saved one.
             network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self.scaling_.offset, self.scaling_.scale, self.code_mean_, self.code_std_ = (
-            tensors[name].numpy() for name in shapes
-        )
-        self._n_features_out = units[0]
+        self._take_numbers({name: tensors[name].numpy() for name in shapes})
 
 
 def _plain(classes: NDArray[Any] | None) -> list[Any] | None:

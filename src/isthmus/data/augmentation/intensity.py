@@ -44,5 +44,5 @@ class Intensity(ImageAugmentation):
         changed = mean + (1 + self.contrast * a) * (images - mean) + self.brightness * b
         low = changed.amin((1, 2, 3), keepdim=True)
         width = (changed.amax((1, 2, 3), keepdim=True) - low).clamp_min(1e-12)
-        bent: Tensor = ((changed - low) / width) ** (self.gamma * log_gamma).exp()
-        return low + width * bent
+        bent: Tensor = low + width * ((changed - low) / width) ** (self.gamma * log_gamma).exp()
+        return bent

@@ -1,0 +1,67 @@
+"""Class probabilities of images of any size, by a network for label maps."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from isthmus.inference.tiled import tiled
+from isthmus.networks import Network
+
+Array = NDArray[np.float32]
+WHOLE = 2**21  # pixels of an image that is not tiled
+_TILE = 1024  # side of a tile, at least
+
+
+def class_probabilities(
+    network: Network, image: Array, device: torch.device, *, flips: bool = False
+) -> Array:
+    """Softmax of the network's logits, ``(K, H, W)``, of an image ``(C, H, W)``.
+
+    An image of more than `WHOLE` pixels is cut into tiles that overlap by what the network looks at
+    around a pixel (`Network.reach`), so that the result is that of the whole image; memory beside
+    image and result does not grow with it.
+
+    Parameters
+    ----------
+    flips
+        Whether the mean over the image and its three mirror images is taken, at four times the
+        cost.
+    """
+
+    def probabilities(tiles: Array) -> Array:
+        x = torch.from_numpy(tiles).to(device)
+        axes = [(), (-1,), (-2,), (-2, -1)] if flips else [()]
+        with torch.inference_mode():
+            outputs = [network(x.flip(by)).flip(by) for by in axes]
+            return np.asarray(torch.stack(outputs).mean(0).float().cpu().numpy())
+
+    network.to(device)
+    height, width = image.shape[1:]
+    if height * width <= WHOLE:
+        return np.asarray(probabilities(image[None])[0])
+    stride, reach = network.stride, network.reach
+    margin = -(-reach // stride) * stride
+    tile = max(_TILE, 4 * margin)
+    tile = -(-tile // (2 * stride)) * 2 * stride
+    return tiled(probabilities, image, tile, 2 * margin, margin=margin, pixels=1)
+
+
+def resized(image: Array, size: tuple[int, int]) -> Array:
+    """An image ``(C, h, w)`` brought to (H, W) by bilinear interpolation, antialiased."""
+    if image.shape[1:] == size:
+        return image
+    scaled = F.interpolate(
+        torch.from_numpy(np.ascontiguousarray(image))[None], size, mode="bilinear", antialias=True
+    )
+    return np.asarray(scaled[0].numpy())
+
+
+def resized_labels(labels: NDArray[np.integer], size: tuple[int, int]) -> NDArray[np.int16]:
+    """A label map ``(h, w)`` brought to (H, W), each pixel that of the nearest."""
+    if labels.shape == size:
+        return labels.astype(np.int16)
+    maps = torch.from_numpy(labels.astype(np.float32))[None, None]
+    return np.asarray(F.interpolate(maps, size, mode="nearest-exact")[0, 0].numpy(), np.int16)
