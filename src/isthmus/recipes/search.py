@@ -16,6 +16,7 @@ from isthmus.latent.nearest import Neighbours, nearest_codes
 from isthmus.latent.search import CodeIndex, Origin
 from isthmus.metrics import Estimate, bootstrap_mean, precision_at_k
 from isthmus.models import load, model_fingerprint
+from isthmus.recipes.apply import codes_of
 from isthmus.recipes.inputs import read_for
 from isthmus.recipes.schema import resolve_source
 
@@ -104,7 +105,7 @@ def index_file(
         source=resolve_source(source),
         source_fingerprint=dataset.fingerprint(),
     )
-    index = CodeIndex.build(model.transform(dataset.samples), origin, **settings)
+    index = CodeIndex.build(codes_of(model, dataset.samples), origin, **settings)
     index.save(out)
     return index
 
