@@ -20,7 +20,7 @@ from isthmus.data.problems import raise_first
 from isthmus.data.tables import TABLE_SUFFIXES, TableSettings, read_table
 
 
-class Reading(TableSettings, ImageSettings):
+class Reading(ImageSettings, TableSettings):
     """How data are read: what `TableSettings` says of tables, and `ImageSettings` of images."""
 
     @classmethod
