@@ -192,7 +192,7 @@ def test_gaps_are_filled_with_the_median_and_counted(tmp_path: Path) -> None:
     assert data.samples[:, 2].tolist() == [0, 0, 1, 0]
     assert data.filled == 2
     assert dict(data.medians) == {"size": 5.0, "mass": 20.0}
-    again = read(path, categories=["kind"], missing="median", medians={"size": -7.0})
+    again = read(path, categories=["kind"], missing={"size": -7.0})
     assert again.samples[1, 0] == -7
 
 
@@ -212,6 +212,16 @@ def test_what_cannot_be_filled_is_refused(
     with pytest.raises(DataError) as caught:
         read(write(tmp_path, text), **settings)
     assert message in str(caught.value)
+
+
+def test_a_misspelt_setting_is_refused() -> None:
+    for settings, message in (
+        ({"lables": "kind"}, r"^Reading of digits: unknown key 'lables' \(did you mean 'labels'"),
+        ({"missing": "fill"}, "^Reading of digits: missing: should be 'refuse' or 'median'"),
+        ({"missing": {"size": float("nan")}}, "^Reading of digits: missing: "),
+    ):
+        with pytest.raises(SettingError, match=message):
+            read("digits", **settings)
 
 
 def test_images_have_no_categories() -> None:

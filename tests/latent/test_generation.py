@@ -17,6 +17,9 @@ def test_codes_of_a_variational_model_are_of_the_prior(digits):
     np.testing.assert_allclose(drawn.mean(0), 0, atol=0.03)
     np.testing.assert_allclose(np.cov(drawn.T), np.eye(3), atol=0.03)
     np.testing.assert_array_equal(drawn, draw_codes(model, 20_000, seed=1))
+    np.testing.assert_array_equal(
+        model.sample(5, random_state=1), model.inverse_transform(drawn[:5])
+    )
 
 
 def test_other_codes_are_drawn_where_codes_lie():

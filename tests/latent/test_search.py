@@ -15,7 +15,7 @@ from isthmus.core.errors import IsthmusError, ModelFileError, SettingError
 from isthmus.latent.nearest import nearest_codes
 from isthmus.latent.search import CodeIndex, Origin
 
-ORIGIN = Origin(model="m", model_sha256="1", source="s", source_fingerprint="2")
+ORIGIN = Origin(model="m", model_fingerprint="1", source="s", source_fingerprint="2")
 CODES = np.random.default_rng(0).normal(size=(600, 5)).astype(np.float32)
 
 

@@ -23,7 +23,7 @@ import isthmus
 from isthmus import Autoencoder
 from isthmus.core.errors import ModelFileError, SettingError, StorageError
 from isthmus.core.files import sha256
-from isthmus.models import MODELS, _files
+from isthmus.models import MODELS, _files, model_fingerprint
 from isthmus.networks import NETWORKS
 from isthmus.training import tensors as tensors_module
 from support.models import fit, quick
@@ -108,6 +108,7 @@ def test_bits_come_back(case: str, digits: Array, tmp_path: Path) -> None:
         *("sample_shape_", "sample_dtype_", "n_features_in_"),
     ):
         assert getattr(loaded, name) == getattr(model, name), name
+    assert model_fingerprint(loaded) == model_fingerprint(model)
     # The same call to fit makes the same model again, and a copy of the copy is the copy.
     fit(loaded, samples)
     np.testing.assert_array_equal(loaded.transform(samples), codes)

@@ -7,53 +7,82 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from isthmus.core.errors import DataError, SettingError
+from isthmus.core.settings import PositiveInt
 from isthmus.data.dataset import DataSet, encode_labels
 from isthmus.data.image_files import IMAGE_SUFFIXES, ImageHeader, decode, read_header
 from isthmus.data.limits import check_memory
 from isthmus.data.pixels import convert
 from isthmus.data.problems import Problem, raise_first
 
-Size = int | tuple[int, int] | None
 A = TypeVar("A")
 B = TypeVar("B")
 
 
-def read_images(source: Path, *, size: Size = None, colour: bool | None = None) -> DataSet:
+def _as_size(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return check(value)
+    except ValidationError:
+        raise SettingError(
+            f"{value!r} is not a size; give the pixels of a side, such as 64, or [height, width]."
+        ) from None
+
+
+Size = Annotated[PositiveInt | tuple[PositiveInt, PositiveInt], WrapValidator(_as_size)]
+
+
+class ImageSettings(BaseModel):
+    """How images are read.
+
+    Attributes
+    ----------
+    size
+        Side, or (height, width), to which every image is resized with antialiasing; None keeps the
+        size.
+    colour
+        True for colour ``(N, 3, H, W)``, False for grey ``(N, H, W)``; None keeps what they are.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    size: Size | None = None
+    colour: bool | None = None
+
+    @property
+    def height_width(self) -> tuple[int, int] | None:
+        """The size, as two numbers."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+
+def read_images(source: Path, settings: ImageSettings) -> DataSet:
     """Read a folder of images, with all folders inside, or a single image.
 
     Where every image lies in one of at least two subfolders, these are the classes. Hidden files
     and files that are not images are left out.
-
-    Parameters
-    ----------
-    source
-        A folder, or an image file.
-    size
-        Side, or (height, width), to which every image is resized; None keeps the size.
-    colour
-        True for colour ``(N, 3, H, W)``, False for grey ``(N, H, W)``; None keeps what the files
-        are.
 
     Raises
     ------
     DataError
         If there is no image, one cannot be read, they differ in size, colour or bit depth, or all
         together exceed the memory.
-    SettingError
-        If `size` is not positive.
     """
-    target = as_size(size)
     paths = list_images(source)
     try:
         headers = [read_header(path) for path in paths]
-        raise_first(_mixed(headers, source, target, colour))
-        samples = _load(headers, source, target, colour)
+        raise_first(_mixed(headers, source, settings))
+        samples = _load(headers, source, settings)
     except DataError as error:
         if not source.is_dir():
             raise
@@ -67,23 +96,22 @@ def read_images(source: Path, *, size: Size = None, colour: bool | None = None) 
 
 
 def check_images(
-    source: Path, *, size: Size = None, colour: bool | None = None
+    source: Path, settings: ImageSettings
 ) -> tuple[list[Problem], Iterator[tuple[str, NDArray[Any]]]]:
     """List what is wrong with each image of a folder; yield (name, pixels) of the good ones.
 
     Problems of decoding are added to the list while the images are drawn.
     """
-    target = as_size(size)
     problems: list[Problem] = []
     headers = []
     for path in list_images(source):
         header = _collect(problems, path, source, read_header, path)
         if header is not None:
             headers.append(header)
-    problems.extend(_mixed(headers, source, target, colour))
+    problems.extend(_mixed(headers, source, settings))
     if headers:
         try:
-            _shape(headers, source, target, colour)
+            _shape(headers, source, settings)
         except DataError as error:
             problems.append(Problem(source.name, str(error)))
 
@@ -126,32 +154,16 @@ def list_images(source: Path) -> list[Path]:
     return sorted(paths, key=lambda path: path.relative_to(source).as_posix())
 
 
-def as_size(size: Size) -> tuple[int, int] | None:
-    """The size as (height, width).
-
-    Raises
-    ------
-    SettingError
-        If it is not positive.
-    """
-    if size is None:
-        return None
-    pair = (size, size) if isinstance(size, int) else (size[0], size[1])
-    if min(pair) < 1:
-        raise SettingError(f"data.size={size} is not a size; give at least one pixel, such as 64.")
-    return pair
-
-
-def fit_images(dataset: DataSet, size: Size, colour: bool | None) -> DataSet:
-    """Apply `size` and `colour` to a data set that did not come from image files.
+def fit_images(dataset: DataSet, settings: ImageSettings) -> DataSet:
+    """Apply size and colour to a data set that did not come from image files.
 
     Raises
     ------
     SettingError
         If its samples are not images.
     """
-    target = as_size(size)
-    if target is None and colour is None:
+    size, colour = settings.height_width, settings.colour
+    if size is None and colour is None:
         return dataset
     shape = dataset.samples.shape
     if len(shape) == 2 or (len(shape) == 4 and shape[1] != 3):
@@ -159,25 +171,22 @@ def fit_images(dataset: DataSet, size: Size, colour: bool | None) -> DataSet:
             f"{dataset.name} does not hold grey or colour images, but samples of shape"
             f" {dataset.sample_shape}; remove data.size and data.colour."
         )
-    samples = np.stack([convert(sample, colour, target) for sample in dataset.samples])
+    samples = np.stack([convert(sample, colour, size) for sample in dataset.samples])
     return replace(dataset, samples=samples)
 
 
-def _load(
-    headers: list[ImageHeader], source: Path, size: tuple[int, int] | None, colour: bool | None
-) -> NDArray[Any]:
-    samples = np.empty(_shape(headers, source, size, colour), headers[0].dtype)
+def _load(headers: list[ImageHeader], source: Path, settings: ImageSettings) -> NDArray[Any]:
+    samples = np.empty(_shape(headers, source, settings), headers[0].dtype)
     for index, header in enumerate(headers):
-        samples[index] = convert(decode(header), colour, size)
+        samples[index] = convert(decode(header), settings.colour, settings.height_width)
     return samples
 
 
-def _shape(
-    headers: list[ImageHeader], source: Path, size: tuple[int, int] | None, colour: bool | None
-) -> tuple[int, ...]:
+def _shape(headers: list[ImageHeader], source: Path, settings: ImageSettings) -> tuple[int, ...]:
     """Shape of all images together, which must fit into the memory."""
-    in_colour = headers[0].colour if colour is None else colour
-    shape = (len(headers), *((3,) if in_colour else ()), *(size or headers[0].size))
+    in_colour = headers[0].colour if settings.colour is None else settings.colour
+    size = settings.height_width or headers[0].size
+    shape = (len(headers), *((3,) if in_colour else ()), *size)
     check_memory(
         math.prod(shape) * headers[0].dtype.itemsize,
         source,
@@ -186,9 +195,7 @@ def _shape(
     return shape
 
 
-def _mixed(
-    headers: list[ImageHeader], source: Path, size: tuple[int, int] | None, colour: bool | None
-) -> Iterator[Problem]:
+def _mixed(headers: list[ImageHeader], source: Path, settings: ImageSettings) -> Iterator[Problem]:
     """A problem for each size, colour or bit depth that differs from that of the first image."""
 
     def differing(what: Callable[[ImageHeader], str], verb: str, advice: str) -> Iterator[Problem]:
@@ -208,13 +215,13 @@ def _mixed(
                     f" {advice}",
                 )
 
-    if size is None:
+    if settings.size is None:
         yield from differing(
             lambda header: f"{header.size[1]} x {header.size[0]}",
             "is",
             "resize all with --set data.size=64.",
         )
-    if colour is None:
+    if settings.colour is None:
         yield from differing(
             lambda header: "in colour" if header.colour else "grey",
             "is",

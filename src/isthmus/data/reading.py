@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Self
+
+from pydantic import ValidationError
 
 from isthmus.core.errors import DataError, SettingError
-from isthmus.core.registry import nearest
+from isthmus.core.registry import explain, nearest
 from isthmus.data.arrays import ARRAY_SUFFIXES, read_array
 from isthmus.data.catalogue import CATALOGUE, find
 from isthmus.data.content import nonfinite
 from isthmus.data.dataset import DataSet
 from isthmus.data.idx import is_idx, is_idx_folder, read_idx, read_idx_folder
 from isthmus.data.image_files import IMAGE_SUFFIXES
-from isthmus.data.images import Size, fit_images, read_images
+from isthmus.data.images import ImageSettings, fit_images, read_images
 from isthmus.data.problems import raise_first
-from isthmus.data.tables import TABLE_SUFFIXES, Missing, read_table
+from isthmus.data.tables import TABLE_SUFFIXES, TableSettings, read_table
 
 
-def read(
-    source: str | Path,
-    *,
-    labels: str | None = None,
-    groups: str | None = None,
-    size: Size = None,
-    colour: bool | None = None,
-    categories: Sequence[str] = (),
-    missing: Missing = "refuse",
-    medians: Mapping[str, float] | None = None,
-) -> DataSet:
-    """Read a data set.
+class Reading(ImageSettings, TableSettings):
+    """How data are read: what `TableSettings` says of tables, and `ImageSettings` of images."""
+
+    @classmethod
+    def of(cls, source: str | Path, form: str, settings: dict[str, Any]) -> Self:
+        """The settings by which a source of a form is read.
+
+        Raises
+        ------
+        SettingError
+            If one is unknown or out of range, or means nothing for this form of data.
+        """
+        try:
+            reading = cls.model_validate(settings)
+        except ValidationError as error:
+            raise SettingError(explain(error, cls, f"Reading of {source}")) from None
+        other, kind = (ImageSettings, "images") if form == "table" else (TableSettings, "tables")
+        for name, field in other.model_fields.items():
+            if getattr(reading, name) != field.default:
+                raise SettingError(f"data.{name} is for {kind}, which {source} is not; remove it.")
+        return reading
+
+
+def read(source: str | Path, **settings: Any) -> DataSet:
+    """Read a data set, as in ``read("customers.csv", labels="class")``.
 
     Parameters
     ----------
@@ -37,15 +52,10 @@ def read(
         A name of the catalogue (`listing` shows them; write ``./mnist`` for a folder of that
         name), a folder of images or of the four idx files of a set like MNIST, or a file: image,
         CSV, TSV, Parquet, ``.npy``, ``.npz`` or idx.
-    labels, groups
-        Columns of a table that hold the class and the group of each row.
-    size
-        Side, or (height, width), to which images are resized with antialiasing.
-    colour
-        True for colour, False for grey images; None keeps what they are.
-    categories, missing, medians
-        Columns of a table that hold names, and what is done about gaps in the others; see
-        `isthmus.data.tables.read_table`.
+    **settings
+        Of a table `labels`, `groups`, `categories` and `missing`, see
+        `isthmus.data.tables.TableSettings`; of images `size` and `colour`, see
+        `isthmus.data.images.ImageSettings`.
 
     Returns
     -------
@@ -58,34 +68,17 @@ def read(
     DataError
         If the data cannot be read or used; one sentence says what, where, and what to do.
     SettingError
-        If a setting does not suit the kind of data.
+        If a setting is unknown or out of range, or does not suit the kind of data.
     """
     form = form_of(source)
-    refuse_unsuited(
-        source,
-        form,
-        labels=labels,
-        groups=groups,
-        categories=categories or None,
-        missing=None if missing == "refuse" else missing,
-        size=size,
-        colour=colour,
-    )
-    path = Path(source)
+    reading = Reading.of(source, form, settings)
     if form == "images":
-        return read_images(path, size=size, colour=colour)
+        return read_images(Path(source), reading)
     if form == "table":
-        return read_table(
-            path,
-            labels=labels,
-            groups=groups,
-            categories=categories,
-            missing=missing,
-            medians=medians,
-        )
+        return read_table(Path(source), reading)
     dataset = open_arrays(source, form)
     raise_first(nonfinite(dataset.samples, str(source)))
-    return fit_images(dataset, size, colour)
+    return fit_images(dataset, reading)
 
 
 def open_arrays(source: str | Path, form: str) -> DataSet:
@@ -128,18 +121,3 @@ def form_of(source: str | Path) -> str:
         return "idx"
     known = ", ".join(s[1:] for s in (*IMAGE_SUFFIXES, *TABLE_SUFFIXES, *ARRAY_SUFFIXES))
     raise DataError(f"{path} is of no known kind; the kinds are {known} and idx files.")
-
-
-def refuse_unsuited(source: str | Path, form: str, **settings: object) -> None:
-    """Refuse settings that mean nothing for this form of data.
-
-    Raises
-    ------
-    SettingError
-        For the first such setting.
-    """
-    of_tables = ("labels", "groups", "categories", "missing")
-    for name in ("size", "colour") if form == "table" else of_tables:
-        if settings.get(name) is not None:
-            kind = "images" if form == "table" else "tables"
-            raise SettingError(f"data.{name} is for {kind}, which {source} is not; remove it.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from isthmus.core.errors import DataError
 from isthmus.core.registry import nearest
@@ -20,11 +21,36 @@ from isthmus.data.problems import Problem, raise_first
 if TYPE_CHECKING:
     import polars as pl
 
-Missing = Literal["refuse", "median"]
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
+_FILLS: dict[str, dict[str, float] | None] = {"refuse": None, "median": {}}
 _TRUTH = {"true": 1.0, "false": 0.0}
 _PANDAS_ROW_NAMES = "__index_level_0__"
+
+
+class TableSettings(BaseModel):
+    """How a table is read.
+
+    Attributes
+    ----------
+    labels, groups
+        Columns with the class, and with the group, of each row.
+    categories
+        Columns of names, or of numbers that are names: each becomes a feature of 0 and 1 for each
+        of its values, called ``column=value``; a gap is the value ``missing``.
+    missing
+        What is done about gaps in columns of numbers: ``"refuse"`` them, or fill them with the
+        ``"median"`` of the column, or with values that are given by column (in columns without
+        one, with the median).
+    """
+
+    # A column may be named by a number, which TOML reads as one.
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
+
+    labels: str | None = None
+    groups: str | None = None
+    categories: tuple[str, ...] = ()
+    missing: Literal["refuse", "median"] | dict[str, float] = "refuse"
 
 
 @dataclass(frozen=True)
@@ -34,7 +60,7 @@ class _Table:
     path: Path
     features: pl.DataFrame
     categories: tuple[str, ...]  # features whose values are names
-    medians: Mapping[str, float] | None  # that fill gaps in the others; by default their own
+    fills: Mapping[str, float] | None  # for gaps in the others; by default their own medians
     labels: pl.Series | None
     groups: pl.Series | None
     row_names: pl.Series | None
@@ -51,34 +77,11 @@ class _Table:
         return f"line {self.first_line + index + breaks}"
 
 
-def read_table(
-    path: Path,
-    *,
-    labels: str | None = None,
-    groups: str | None = None,
-    categories: Sequence[str] = (),
-    missing: Missing = "refuse",
-    medians: Mapping[str, float] | None = None,
-) -> DataSet:
-    """Read a CSV or Parquet file; every column is a feature except those named here.
+def read_table(path: Path, settings: TableSettings) -> DataSet:
+    """Read a CSV or Parquet file; every column is a feature except labels and groups.
 
     The delimiter of a CSV is a comma, semicolon or tab. A first column without a name, as pandas
     writes it, gives the names of the rows. True and false count as 1 and 0.
-
-    Parameters
-    ----------
-    path
-        The file.
-    labels, groups
-        Columns with the class and the group of each row.
-    categories
-        Columns of names, or of numbers that are names: each becomes a feature of 0 and 1 for each
-        of its values, called ``column=value``; a gap is the value ``missing``.
-    missing
-        What is done about gaps in columns of numbers: ``"refuse"`` them, or fill them with the
-        ``"median"`` of the column.
-    medians
-        Of another file, by column, to fill the gaps with.
 
     Raises
     ------
@@ -86,9 +89,8 @@ def read_table(
         If the file cannot be read, a column is missing or named twice, there is no row or no
         feature, or a feature holds text, gaps or infinite values.
     """
-    fills = (medians or {}) if missing == "median" else None
-    table = _open(path, labels, groups, categories, fills)
-    raise_first(table_problems(table))
+    table = _open(path, settings)
+    raise_first(_problems(table))
     features, used, filled = _features(table)
     numbers, class_names = None, None
     if table.labels is not None:
@@ -118,8 +120,8 @@ def _features(
                 features[f"{column.name}={value}"] = np.asarray(texts == value, np.float64)
             continue
         values = _numbers(column)
-        if table.medians is not None:
-            gaps, known = np.isnan(values), table.medians.get(column.name)
+        if table.fills is not None:
+            gaps, known = np.isnan(values), table.fills.get(column.name)
             used[column.name] = float(np.median(values[~gaps])) if known is None else known
             values = np.where(gaps, used[column.name], values)
             filled += int(gaps.sum())
@@ -127,12 +129,12 @@ def _features(
     return features, used, filled
 
 
-def check_table(path: Path, *, labels: str | None, groups: str | None) -> Iterator[Problem]:
+def check_table(path: Path, settings: TableSettings) -> Iterator[Problem]:
     """Every fatal problem of the columns."""
-    yield from table_problems(_open(path, labels, groups, (), None))
+    yield from _problems(_open(path, settings))
 
 
-def table_problems(table: _Table) -> Iterator[Problem]:
+def _problems(table: _Table) -> Iterator[Problem]:
     """For each column that cannot be used: its first text, or its gaps."""
     if not table.features.columns:
         yield Problem(
@@ -146,13 +148,8 @@ def table_problems(table: _Table) -> Iterator[Problem]:
             yield from _gaps(table, key, "missing", _texts(key) == "")
 
 
-def _open(
-    path: Path,
-    labels: str | None,
-    groups: str | None,
-    categories: Sequence[str],
-    medians: Mapping[str, float] | None,
-) -> _Table:
+def _open(path: Path, settings: TableSettings) -> _Table:
+    labels, groups, categories = settings.labels, settings.groups, settings.categories
     if path.suffix.lower() == ".parquet":
         frame, first_line = _load_parquet(path), 1
     else:
@@ -172,8 +169,8 @@ def _open(
     return _Table(
         path,
         features=frame.select([name for name in frame.columns if name not in taken]),
-        categories=tuple(categories),
-        medians=medians,
+        categories=categories,
+        fills=_FILLS[settings.missing] if isinstance(settings.missing, str) else settings.missing,
         labels=None if labels is None else frame[labels],
         groups=None if groups is None else frame[groups],
         row_names=None if row_names is None else frame[row_names],
@@ -224,11 +221,11 @@ def _feature_problems(table: _Table, column: pl.Series) -> Iterator[Problem]:
             f" label column with --set data.labels={column.name}.",
         )
         return
-    if table.medians is None:
+    if table.fills is None:
         yield from _gaps(table, column, "missing or infinite", missing | ~np.isfinite(values))
         return
     yield from _gaps(table, column, "infinite", np.isinf(values))
-    if missing.all() and column.name not in table.medians:
+    if missing.all() and column.name not in table.fills:
         yield Problem(
             column.name,
             f"{table.path}: the column '{column.name}' has no value at all; remove it.",

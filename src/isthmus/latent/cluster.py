@@ -168,7 +168,8 @@ def medoids(codes: Array, clusters: Array, members: int = 10) -> dict[int, Array
     found = {}
     for cluster in np.unique(clusters[clusters >= 0]):
         where = np.flatnonzero(clusters == cluster)
-        points = np.asarray(codes[where], np.float64)
-        distances = np.square(points - points.mean(0)).sum(1)
+        parts = [where[begin : begin + _BATCH] for begin in range(0, len(where), _BATCH)]
+        mean = sum(codes[part].sum(0, np.float64) for part in parts) / len(where)
+        distances = np.concatenate([np.square(codes[part] - mean).sum(1) for part in parts])
         found[int(cluster)] = where[np.argsort(distances, kind="stable")[:members]]
     return found

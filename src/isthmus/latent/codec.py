@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
 import zlib
 from collections.abc import Sequence
@@ -16,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from isthmus.core.errors import DataError, ModelFileError, SettingError
-from isthmus.data.fingerprint import fingerprint
 from isthmus.latent import entropy
 from isthmus.latent.compressed import DTYPES, GREATEST_STEP, LEAST_STEP, Compressed
+from isthmus.models import model_fingerprint
 
 Array = NDArray[Any]
 _BATCH = 1024  # samples decoded at a time
@@ -95,7 +94,7 @@ class Codec:
             exact = np.asarray(samples)
             pixels = _pack_given(exact, _rebuild(self.model, quantised, self.step))
         return Compressed(
-            model=model_fingerprint(self.model),
+            model=bytes.fromhex(model_fingerprint(self.model)),
             check=_checksum(exact),
             shape=np.shape(samples),
             dtype=exact.dtype.str[1:],
@@ -126,7 +125,7 @@ class Codec:
         """
         file = Compressed.from_bytes(content, name)
         same_shape = file.shape[1:] == tuple(self.model.sample_shape_)
-        if file.model != model_fingerprint(self.model) or not same_shape:
+        if file.model.hex() != model_fingerprint(self.model) or not same_shape:
             raise ModelFileError(f"{name} was compressed with another model; give that one.")
         try:
             samples, exact = self._decode(file)
@@ -149,15 +148,6 @@ class Codec:
             return rebuilt.astype(np.float32), quantised
         samples = _unpack_given(file.pixels, rebuilt).astype(file.dtype)
         return samples, samples
-
-
-def model_fingerprint(model: Any) -> bytes:
-    """First 8 bytes of the SHA-256 of all numbers that a fitted model computes with."""
-    weights = [weight.cpu().numpy() for weight in model.network_.state_dict().values()]
-    scaling = [model.scaling_.offset, model.scaling_.scale]
-    numbers = [*weights, *scaling, model.code_mean_, model.code_std_]
-    prints = "".join(fingerprint(np.atleast_1d(array)) for array in numbers)
-    return hashlib.sha256(prints.encode()).digest()[:8]
 
 
 def pack_codes(quantised: NDArray[np.int32], step: float) -> bytes:

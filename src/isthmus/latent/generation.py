@@ -39,8 +39,7 @@ def draw_codes(
         If the model is not variational and there are no codes, or fewer than Gaussians.
     """
     if isinstance(model, VariationalAutoencoder):
-        size = (count, len(model.code_mean_))
-        return np.random.default_rng(seed).standard_normal(size, np.float32)
+        return model.draw_codes(count, random_state=seed)
     if codes is None or len(codes) < components:
         there = "none" if codes is None else len(codes)
         raise DataError(

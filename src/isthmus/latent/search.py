@@ -32,14 +32,14 @@ class Origin(BaseModel):
     ----------
     model, source
         Where model and samples were found.
-    model_sha256, source_fingerprint
+    model_fingerprint, source_fingerprint
         What they were.
     """
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
     model: str
-    model_sha256: str
+    model_fingerprint: str
     source: str
     source_fingerprint: str
 

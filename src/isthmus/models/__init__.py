@@ -1,7 +1,7 @@
 """What users import: estimators with scikit-learn's conventions, saving and loading."""
 
 from isthmus.models._base import MODELS
-from isthmus.models._files import load, weights_sha256
+from isthmus.models._files import load, model_fingerprint
 from isthmus.models.autoencoder import Autoencoder
 from isthmus.models.class_encoder import ClassEncoder
 from isthmus.models.contractive import ContractiveAutoencoder
@@ -22,5 +22,5 @@ __all__ = [
     "StackedAutoencoder",
     "VariationalAutoencoder",
     "load",
-    "weights_sha256",
+    "model_fingerprint",
 ]

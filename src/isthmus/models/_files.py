@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
+import numpy as np
 import torch
 from annotated_types import MinLen
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -17,6 +19,7 @@ from isthmus.core.errors import IsthmusError, ModelFileError, SettingError
 from isthmus.core.files import atomic_folder, sha256
 from isthmus.core.registry import explain
 from isthmus.core.settings import PositiveInt
+from isthmus.data.fingerprint import fingerprint
 from isthmus.models._base import MODELS
 from isthmus.training.tensors import read_tensors, write_tensors
 
@@ -160,9 +163,17 @@ def load(path: str | Path) -> Any:
         raise ModelFileError(f"{folder / _DOCUMENT} cannot be used: {error}") from error
 
 
-def weights_sha256(path: str | Path) -> str:
-    """Checksum of the weights of a saved model, by which other models are told apart."""
-    return _read_document(_folder(path)).weights_sha256
+def model_fingerprint(model: Any) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of all numbers that a fitted model computes with.
+
+    Those of its network and scaling, and the statistics of its codes: the same once it is saved and
+    loaded.
+    """
+    weights = [weight.cpu().numpy() for weight in model.network_.state_dict().values()]
+    scaling = [model.scaling_.offset, model.scaling_.scale]
+    numbers = [*weights, *scaling, model.code_mean_, model.code_std_]
+    prints = "".join(fingerprint(np.atleast_1d(array)) for array in numbers)
+    return hashlib.sha256(prints.encode()).hexdigest()[:16]
 
 
 def _folder(path: str | Path) -> Path:

@@ -202,12 +202,15 @@ class VariationalAutoencoder(Autoencoder):
         """Mean of `score_samples`."""
         return float(self.score_samples(X, y).mean())
 
-    def sample(self, count: int, *, random_state: int = 0) -> NDArray[np.float32]:
-        """g(h) of `count` codes drawn from N(0, I): samples ``(count, ...)``, units of the data."""
+    def draw_codes(self, count: int, *, random_state: int = 0) -> NDArray[np.float32]:
+        """`count` codes of no sample, drawn from N(0, I): ``(count, code units)``."""
         check_is_fitted(self)
         size = (count, self._n_features_out)
-        drawn = np.random.default_rng(random_state).standard_normal(size, np.float32)
-        return self.inverse_transform(drawn)
+        return np.random.default_rng(random_state).standard_normal(size, np.float32)
+
+    def sample(self, count: int, *, random_state: int = 0) -> NDArray[np.float32]:
+        """g(h) of `count` codes drawn from N(0, I): samples ``(count, ...)``, units of the data."""
+        return self.inverse_transform(self.draw_codes(count, random_state=random_state))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -14,7 +14,7 @@ from isthmus.core.errors import DataError, SettingError
 from isthmus.networks._activations import Activation, OutputActivation, activation
 from isthmus.networks._base import Network
 
-Normalisation = Literal["none", "batch"]
+Normalisation = Literal["auto", "none", "batch"]
 Up = Literal["transposed", "nearest", "bilinear"]
 
 
@@ -38,6 +38,8 @@ class ImageNetwork(Network):
 
     Attributes
     ----------
+    reach : int
+        How many pixels around a pixel at most have a say in its output.
     input_maps, output_maps : int
         Channels of the images that go in and come out.
 
@@ -50,6 +52,7 @@ class ImageNetwork(Network):
     """
 
     any_size: ClassVar[bool] = True
+    reach: int
 
     def __init__(
         self,
@@ -71,6 +74,10 @@ class ImageNetwork(Network):
         self._like_samples = outputs is None
         self.output_maps = self.input_maps if outputs is None else outputs
         self.code_shape = self._code_shape(code_size)
+
+    def normalised(self, normalisation: Normalisation) -> bool:
+        """Whether maps are normalised: by default those of networks for label maps."""
+        return normalisation == "batch" or (normalisation == "auto" and not self._like_samples)
 
     def _code_shape(self, code_size: int | Sequence[int]) -> tuple[int, ...]:
         height, width = (math.ceil(side / self.stride) for side in self.sample_shape[-2:])
@@ -149,15 +156,15 @@ def convolution_block(
     outputs: int,
     count: int,
     act: Activation,
-    normalisation: Normalisation = "none",
+    normalised: bool = False,
 ) -> nn.Sequential:
-    """3 x 3 convolutions, each followed by a normalisation, if any, and an activation."""
+    """3 x 3 convolutions, each followed by a batch normalisation, if wanted, and an activation."""
     layers: list[nn.Module] = []
     for number in range(count):
         # The mean that a normalisation takes off makes a bias useless.
-        bias = normalisation == "none"
+        bias = not normalised
         layers.append(nn.Conv2d(outputs if number else inputs, outputs, 3, padding=1, bias=bias))
-        if normalisation == "batch":
+        if normalised:
             layers.append(nn.BatchNorm2d(outputs))
         layers.append(activation(act))
     return nn.Sequential(*layers)

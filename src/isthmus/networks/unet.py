@@ -53,8 +53,8 @@ class UNet(ImageNetwork):
         After each hidden convolution.
     normalisation
         ``"batch"``: of each map over the batch in training, by running means after it, so that a
-        sample's result is its own; quicker to train for label maps. ``"none"`` for restoration,
-        where it costs accuracy.
+        sample's result is its own; label maps are learnt faster with it. ``"none"`` for restoration,
+        where it costs accuracy. ``"auto"``: the one for label maps, the other for samples.
     output_activation
         ``"sigmoid"`` for pixels in [0, 1], ``"none"`` or ``"relu"`` for other ranges, ``"softmax"``
         for label maps.
@@ -92,7 +92,7 @@ class UNet(ImageNetwork):
         down: Down = "pool",
         up: Up = "transposed",
         activation: Activation = "relu",
-        normalisation: Normalisation = "none",
+        normalisation: Normalisation = "auto",
         output_activation: OutputActivation = "none",
         residual: bool = False,
         shuffle: PositiveInt = 1,
@@ -108,12 +108,18 @@ class UNet(ImageNetwork):
                 f" number: set output_activation = 'none' instead of '{output_activation}'."
             )
         self.skips, self.residual, self.shuffle = skips, residual, shuffle
+        # Each 3 x 3 convolution of level i reaches 2^i pixels further; steps between levels as well.
+        self.reach = shuffle * sum(
+            (2 * convolutions + 2) * 2**level for level in range(len(channels) + 1)
+        )
         widths = [*channels, self.code_shape[0]]
         joined = 2 if skips == "concatenate" else 1
         maps = shuffle**2 * self.output_maps
 
+        normal = self.normalised(normalisation)
+
         def level(inputs: int, outputs: int) -> nn.Sequential:
-            return convolution_block(inputs, outputs, convolutions, activation, normalisation)
+            return convolution_block(inputs, outputs, convolutions, activation, normal)
 
         levels = pairwise([shuffle**2 * self.input_maps, *widths])
         self.encoder = nn.ModuleList(level(*pair) for pair in levels)

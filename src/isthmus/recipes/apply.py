@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from isthmus.recipes.inputs import column_names, given_class, read_for, told
 TABLES = (".csv", ".parquet")
 FILES = (*IMAGE_SUFFIXES, *TABLE_SUFFIXES, *ARRAY_SUFFIXES)  # never the end of a folder's name
 _NAME = "name"  # column of file names beside codes
+_ENCODED = 1024  # samples on the disk that are encoded at once
 
 
 def encode_file(model_folder: Path, source: str, out: Path) -> tuple[int, int]:
@@ -38,7 +40,7 @@ def encode_file(model_folder: Path, source: str, out: Path) -> tuple[int, int]:
         raise SettingError(f"Codes are written to .npy, .csv or .parquet, not to '{out}'.")
     model = load(model_folder)
     dataset = read_for(model, source)
-    codes = model.transform(dataset.samples)
+    codes = codes_of(model, dataset.samples)
     if out.suffix.lower() == ".npy":
         write_array(out, codes)
     else:
@@ -46,6 +48,30 @@ def encode_file(model_folder: Path, source: str, out: Path) -> tuple[int, int]:
         columns = zip(model.get_feature_names_out(), codes.T, strict=True)
         write_table(out, names | dict(columns))
     return len(codes), codes.shape[1]
+
+
+def codes_of(model: Any, samples: NDArray[Any]) -> NDArray[np.float32]:
+    """Codes ``(N, m)`` of samples; if these are on the disk, so are the codes.
+
+    They lie in a temporary file without a name then, which goes with the array.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full.
+    """
+    if not isinstance(samples, np.memmap):
+        return np.asarray(model.transform(samples))
+    try:
+        with tempfile.TemporaryFile() as file:
+            for start in range(0, len(samples), _ENCODED):
+                file.write(model.transform(samples[start : start + _ENCODED]).tobytes())
+            return np.memmap(file, np.float32, "r").reshape(len(samples), -1)
+    except OSError as error:
+        raise StorageError(
+            f"The codes cannot be kept in {tempfile.gettempdir()}: {error.strerror}; free some"
+            " space, or name another folder by the environment variable TMPDIR."
+        ) from error
 
 
 def decode_file(model_folder: Path, codes: Path, out: Path, label: str | None = None) -> int:

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from isthmus.core.errors import SettingError
 from isthmus.core.registry import check_settings
 from isthmus.data import DataSet
+from isthmus.data.chunks import chunks
 from isthmus.latent.cluster import CLUSTERERS, medoids
 from isthmus.latent.deep_clustering import DeepClustering
 from isthmus.metrics import cluster_scores
 from isthmus.models import load
+from isthmus.recipes.apply import codes_of
 from isthmus.recipes.inputs import read_for
 from isthmus.recipes.schema import override
 from isthmus.recipes.search import class_of_each, sample_names
@@ -37,7 +39,7 @@ class Clusters:
     model
         Whose codes are clustered; tuned, if `tuned`.
     dataset, codes
-        Samples and their codes ``(N, m)``.
+        Samples and their codes ``(N, m)``, both possibly memory-mapped.
     clusters
         ``(N,)``, from 0; -1 for noise.
     scores
@@ -69,14 +71,17 @@ class Clusters:
         Number and share of its rows, what sets it apart, and the means of all columns: those whose
         mean differs most from that of all rows, in standard deviations of the column, are named.
         """
+        from sklearn.preprocessing import StandardScaler
+
         values, names = self.dataset.samples, self.dataset.feature_names or ()
         names = names or tuple(f"x{place}" for place in range(values.shape[1]))
-        known = np.unique(self.clusters)
-        members = [self.clusters == cluster for cluster in known]
-        means = np.stack([values[rows].mean(0) for rows in members])
-        spread = values.std(0)
-        apart = (means - values.mean(0)) / np.where(spread > 0, spread, 1)
-        counts = np.array([rows.sum() for rows in members])
+        known, members, counts = np.unique(self.clusters, return_inverse=True, return_counts=True)
+        means, usual = np.zeros((len(known), values.shape[1])), StandardScaler()
+        for start, rows in chunks(values):
+            np.add.at(means, members[start : start + len(rows)], rows)
+            usual.partial_fit(rows)
+        means /= counts[:, None]
+        apart = usual.transform(means)
         return {
             "cluster": known,
             "rows": counts,
@@ -130,9 +135,9 @@ def cluster_file(
         fitted = DeepClustering(**own).fit(model, dataset.samples, observer=observer)
         model, clusters = fitted.model_, fitted.labels_
         spec = {"kind": "kmeans", "clusters": own["clusters"]}
-        codes = model.transform(dataset.samples)
+        codes = codes_of(model, dataset.samples)
     else:
-        codes = model.transform(dataset.samples)
+        codes = codes_of(model, dataset.samples)
         clusters = CLUSTERERS.build(own)(codes)
     scores = {"codes": cluster_scores(codes, clusters, dataset.labels)}
     if dataset.labels is not None:

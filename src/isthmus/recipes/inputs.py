@@ -13,11 +13,9 @@ from isthmus.core.errors import DataError, ModelFileError, SettingError
 from isthmus.core.registry import explain, nearest
 from isthmus.data import DataSet, read
 from isthmus.data.csv_files import load_csv
-from isthmus.data.reading import form_of
-from isthmus.recipes.schema import DataSettings
-
-# The keys of [data] that say how to read.
-READING = {"labels", "groups", "categories", "missing", "size", "colour"}
+from isthmus.data.images import ImageSettings
+from isthmus.data.reading import Reading, form_of
+from isthmus.data.tables import TableSettings
 
 
 def read_for(model: Any, source: str) -> DataSet:
@@ -110,21 +108,16 @@ def column_names(path: Path) -> list[str]:
 def _reading(model: Any, source: str) -> dict[str, Any]:
     """The settings of `isthmus.data.read` that the model's own data had and that suit these."""
     try:
-        settings = DataSettings.model_validate(model.data_.get("reading", {}))
+        own = Reading.model_validate(model.data_.get("reading", {}))
     except ValidationError as error:
-        raise ModelFileError(explain(error, DataSettings, "model.json: reading")) from None
+        raise ModelFileError(explain(error, Reading, "model.json: reading")) from None
     if form_of(source) != "table":
-        return {"size": settings.size, "colour": settings.colour}
+        return own.model_dump(include=set(ImageSettings.model_fields))
     there = column_names(Path(source))
-    keys = {"labels": settings.labels, "groups": settings.groups}
-    present = {key: name if name in there else None for key, name in keys.items()}
-    medians = model.data_.get("medians")
-    return {
-        **present,
-        "categories": settings.categories,
-        "missing": settings.missing,
-        "medians": medians,
-    }
+    given = own.model_dump(include=set(TableSettings.model_fields))
+    absent = {key: None for key in ("labels", "groups") if given[key] not in there}
+    filled = own.missing != "refuse" and "medians" in model.data_
+    return given | absent | ({"missing": model.data_["medians"]} if filled else {})
 
 
 def _in_order(model: Any, dataset: DataSet, source: str) -> DataSet:

@@ -19,7 +19,7 @@ from isthmus.data import DataSet, Split, read, split
 from isthmus.data.reading import form_of
 from isthmus.models import load
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.inputs import READING, read_for
+from isthmus.recipes.inputs import read_for
 from isthmus.recipes.library import read_text
 from isthmus.recipes.schema import DataSettings, Recipe, parse_recipe, resolve_source
 from isthmus.recipes.scoring import evaluate, evaluate_files, facts_of_fitting
@@ -202,7 +202,7 @@ def read_data(settings: DataSettings) -> tuple[DataSet, Split]:
     """Read and split the data of a recipe."""
     if settings.source is None:
         raise SettingError("This recipe needs data of yours: give them with --data PATH.")
-    dataset = read(settings.source, **settings.model_dump(include=READING))
+    dataset = read(settings.source, **settings.reading())
     if settings.classes is not None:
         dataset = dataset.of_classes(settings.classes)
     parts = split(
@@ -236,7 +236,7 @@ def _finish(folder: Path, recipe: Recipe, dataset: DataSet, parts: Split, model:
         "name": dataset.name,
         "feature_names": dataset.feature_names,
         "class_names": dataset.class_names,
-        "reading": recipe.data.model_dump(include=READING),
+        "reading": recipe.data.reading(),
         "medians": dict(dataset.medians),
     }
     evaluation = evaluate(model, train, test, part)

@@ -16,7 +16,7 @@ from isthmus.core.errors import SettingError
 from isthmus.core.registry import explain, nearest
 from isthmus.core.settings import Fraction, NonNegativeInt, PositiveInt
 from isthmus.data import CATALOGUE
-from isthmus.data.tables import Missing
+from isthmus.data.reading import Reading
 from isthmus.metrics import METRICS
 from isthmus.models import MODELS
 from isthmus.training import Plan
@@ -29,23 +29,15 @@ _TRAINING_KEYS = {field.name for field in fields(Plan)} | {
 }
 
 
-class DataSettings(BaseModel):
-    """``[data]``: what to read and how to part it.
+class DataSettings(Reading):
+    """``[data]``: what to read and how (see `isthmus.data.reading.Reading`), and how to part it.
 
     Attributes
     ----------
     source
         Name of a known set, or path of a file or folder (``--data`` replaces it).
-    labels, groups
-        Columns of a table that are classes, or patients and the like that no split may separate.
-    categories
-        Columns of a table that hold names; each of their values becomes a column of 0 and 1.
-    missing
-        Whether gaps in columns of numbers are refused or filled with the ``"median"``.
     classes
         Use only samples of these classes, in all parts.
-    size, colour
-        Size to which images are brought, and whether they are read in colour.
     validation, test
         Shares held out; a set with a test part of its own keeps it.
     limit
@@ -54,21 +46,16 @@ class DataSettings(BaseModel):
         Seed of the split.
     """
 
-    # A column may be named by a number, which TOML reads as one.
-    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
-
     source: str | None = None
-    labels: str | None = None
-    groups: str | None = None
-    categories: tuple[str, ...] = ()
-    missing: Missing = "refuse"
     classes: Annotated[tuple[str, ...], MinLen(1)] | None = None
-    size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
-    colour: bool | None = None
     validation: Fraction = 0.1
     test: Fraction = 0.2
     limit: PositiveInt | None = None
     random_state: NonNegativeInt = 0
+
+    def reading(self) -> dict[str, Any]:
+        """Those of the settings that `isthmus.data.read` takes."""
+        return self.model_dump(include=set(Reading.model_fields))
 
 
 class Recipe(BaseModel):

@@ -15,7 +15,8 @@ from isthmus.data import DataSet
 from isthmus.latent.nearest import Neighbours, nearest_codes
 from isthmus.latent.search import CodeIndex, Origin
 from isthmus.metrics import Estimate, bootstrap_mean, precision_at_k
-from isthmus.models import load, weights_sha256
+from isthmus.models import load, model_fingerprint
+from isthmus.recipes.apply import codes_of
 from isthmus.recipes.inputs import read_for
 from isthmus.recipes.schema import resolve_source
 
@@ -100,11 +101,11 @@ def index_file(
     dataset = read_for(model, source)
     origin = Origin(
         model=str(model_folder.resolve()),
-        model_sha256=weights_sha256(model_folder),
+        model_fingerprint=model_fingerprint(model),
         source=resolve_source(source),
         source_fingerprint=dataset.fingerprint(),
     )
-    index = CodeIndex.build(model.transform(dataset.samples), origin, **settings)
+    index = CodeIndex.build(codes_of(model, dataset.samples), origin, **settings)
     index.save(out)
     return index
 
@@ -133,12 +134,12 @@ def search_files(
         raise ModelFileError(
             f"The model of this index is no longer in {folder}; say where it is by --model."
         )
-    if weights_sha256(folder) != origin.model_sha256:
+    model = load(folder)
+    if model_fingerprint(model) != origin.model_fingerprint:
         raise ModelFileError(
             f"{index_folder} holds codes of another model than {folder} is now; make the index"
             " again by `isthmus index`."
         )
-    model = load(folder)
     queries = read_for(model, query)
     neighbours = index.search(model.transform(queries.samples), k)
     source = read_for(model, origin.source)
