@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import is_dataclass
 from difflib import get_close_matches
 from functools import cache
+from inspect import Parameter
 from typing import Any, Generic, TypeVar, get_type_hints
 
 import numpy as np
@@ -165,10 +166,13 @@ def _settings_model(target: Callable[..., Any]) -> type[BaseModel]:
     # A dataclass inherits settings whose types only the module of their own class knows.
     typed = target if is_dataclass(target) else function
     hints = get_type_hints(typed, include_extras=True)
+    kinds: list[Any] = [Parameter.KEYWORD_ONLY]
+    if is_dataclass(target):  # an estimator, one of whose settings may be given by its place
+        kinds.append(Parameter.POSITIONAL_OR_KEYWORD)
     fields: dict[str, Any] = {
         name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
         for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
+        if parameter.kind in kinds and name != "self"
     }
     config = ConfigDict(
         extra="forbid",

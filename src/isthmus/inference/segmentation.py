@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from isthmus.inference.tiled import tiled
-from isthmus.networks import Network
+from isthmus.networks import ImageNetwork
 
 Array = NDArray[np.float32]
 WHOLE = 2**21  # pixels of an image that is not tiled
@@ -16,7 +16,7 @@ _TILE = 1024  # side of a tile, at least
 
 
 def class_probabilities(
-    network: Network, image: Array, device: torch.device, *, flips: bool = False
+    network: ImageNetwork, image: Array, device: torch.device, *, flips: bool = False
 ) -> Array:
     """Softmax of the network's logits, ``(K, H, W)``, of an image ``(C, H, W)``.
 

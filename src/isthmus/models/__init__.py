@@ -7,6 +7,7 @@ from isthmus.models.class_encoder import ClassEncoder
 from isthmus.models.contractive import ContractiveAutoencoder
 from isthmus.models.denoising import DenoisingAutoencoder
 from isthmus.models.linear import LinearAutoencoder
+from isthmus.models.segmenter import Segmenter
 from isthmus.models.sparse import SparseAutoencoder
 from isthmus.models.stacked import StackedAutoencoder
 from isthmus.models.variational import VariationalAutoencoder
@@ -18,6 +19,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "LinearAutoencoder",
+    "Segmenter",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "VariationalAutoencoder",

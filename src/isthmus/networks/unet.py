@@ -53,8 +53,8 @@ class UNet(ImageNetwork):
         After each hidden convolution.
     normalisation
         ``"batch"``: of each map over the batch in training, by running means after it, so that a
-        sample's result is its own; label maps are learnt faster with it. ``"none"`` for restoration,
-        where it costs accuracy. ``"auto"``: the one for label maps, the other for samples.
+        sample's result is its own; label maps are learnt faster with it. ``"none"`` is for
+        restoration, where it costs accuracy. ``"auto"``: as it is a label map or a sample.
     output_activation
         ``"sigmoid"`` for pixels in [0, 1], ``"none"`` or ``"relu"`` for other ranges, ``"softmax"``
         for label maps.
@@ -108,7 +108,7 @@ class UNet(ImageNetwork):
                 f" number: set output_activation = 'none' instead of '{output_activation}'."
             )
         self.skips, self.residual, self.shuffle = skips, residual, shuffle
-        # Each 3 x 3 convolution of level i reaches 2^i pixels further; steps between levels as well.
+        # A 3 x 3 convolution of level i reaches 2^i pixels further, and so do steps between levels.
         self.reach = shuffle * sum(
             (2 * convolutions + 2) * 2**level for level in range(len(channels) + 1)
         )

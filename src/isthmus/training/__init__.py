@@ -3,7 +3,7 @@
 from isthmus.training.checkpoint import Checkpoints
 from isthmus.training.devices import choose_device
 from isthmus.training.equation import Equation
-from isthmus.training.examples import Batch, Examples, Rows, Target
+from isthmus.training.examples import Batch, Examples, Rows, Stream, Target
 from isthmus.training.importance import ImportanceWeighted, importance_draws
 from isthmus.training.loop import train
 from isthmus.training.observers import (
@@ -14,12 +14,14 @@ from isthmus.training.observers import (
     TensorBoardEvents,
 )
 from isthmus.training.optimizers import OPTIMIZERS
+from isthmus.training.patches import IGNORED, Patches
 from isthmus.training.phases import Phases
 from isthmus.training.plan import Plan
 from isthmus.training.schedules import SCHEDULES
 from isthmus.training.state import History, State
 
 __all__ = [
+    "IGNORED",
     "OPTIMIZERS",
     "SCHEDULES",
     "Batch",
@@ -32,10 +34,12 @@ __all__ = [
     "MetricsFile",
     "Observer",
     "Observers",
+    "Patches",
     "Phases",
     "Plan",
     "Rows",
     "State",
+    "Stream",
     "Target",
     "TensorBoardEvents",
     "choose_device",

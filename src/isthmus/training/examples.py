@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -26,6 +26,22 @@ def derive_seed(*numbers: int) -> int:
     """A seed of 63 bits that depends on all numbers, the same on every machine."""
     text = "/".join(map(str, numbers)).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()) >> 1
+
+
+class Stream(Protocol):
+    """Where batches come from: `Examples`, or `isthmus.training.Patches`."""
+
+    def __len__(self) -> int:
+        """Samples of an epoch."""
+
+    def batches(self, size: int, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Batches of one epoch, from step `start` on: a pure function of the arguments."""
+
+    def held_out(self, size: int, seed: int) -> Iterator[Batch]:
+        """All samples, unchanged, with the same random draws each time."""
+
+    def in_order(self, size: int) -> Iterator[Tensor]:
+        """Inputs of all samples, unchanged."""
 
 
 class Rows:

@@ -20,7 +20,7 @@ from isthmus.objectives import LossValue
 from isthmus.training.checkpoint import Checkpoints, all_finite
 from isthmus.training.devices import choose_device
 from isthmus.training.equation import Equation
-from isthmus.training.examples import Batch, Examples
+from isthmus.training.examples import Batch, Stream
 from isthmus.training.observers import Observer
 from isthmus.training.optimizers import OPTIMIZERS
 from isthmus.training.plan import Plan
@@ -32,10 +32,10 @@ _LOOK_EVERY = 32  # steps between looks at the losses on a device where looking 
 
 def train(
     equation: Equation,
-    examples: Examples,
+    examples: Stream,
     plan: Plan,
     *,
-    validation: Examples | None = None,
+    validation: Stream | None = None,
     observer: Observer | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> History:
@@ -98,9 +98,9 @@ class _Run:
     def __init__(
         self,
         equation: Equation,
-        examples: Examples,
+        examples: Stream,
         plan: Plan,
-        validation: Examples | None,
+        validation: Stream | None,
         observer: Observer,
         checkpoints: Checkpoints | None,
     ) -> None:
@@ -261,7 +261,7 @@ class _Run:
         state.history.append(row)
         self.observer.epoch_ended(row)
 
-    def validate(self, examples: Examples) -> dict[str, float]:
+    def validate(self, examples: Stream) -> dict[str, float]:
         """Mean loss parts over held-out samples, with the same draws in every epoch."""
         self.network.eval()
         sums = State()
