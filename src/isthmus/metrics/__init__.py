@@ -24,18 +24,39 @@ from isthmus.metrics.contraction import (
     contraction,
     contraction_map,
 )
+from isthmus.metrics.field_of_view import field_of_view_scores
+from isthmus.metrics.membranes import cells, membrane_scores
+from isthmus.metrics.overlap import Overlap, mask_squared_error, mean_iou, overlap_counts
 from isthmus.metrics.retrieval import precision_at_k, recall_at_k
+from isthmus.metrics.segmentation import (
+    MEASURES,
+    Measure,
+    ScoreRow,
+    SegmentationScores,
+    SegmentationTable,
+    segmentation_scores,
+    segmentation_table,
+)
 from isthmus.metrics.subspace import principal_angles
+from isthmus.metrics.surface import SurfaceDistances, surface_distances
 
 __all__ = [
+    "MEASURES",
     "METRICS",
     "Contraction",
     "ContractionMap",
     "Estimate",
+    "Measure",
     "Metric",
+    "Overlap",
+    "ScoreRow",
+    "SegmentationScores",
+    "SegmentationTable",
+    "SurfaceDistances",
     "active_units",
     "bootstrap_mean",
     "bootstrap_mean_of_seeds",
+    "cells",
     "class_overlap",
     "class_scatter",
     "classification",
@@ -44,15 +65,23 @@ __all__ = [
     "contraction",
     "contraction_map",
     "dead_units",
+    "field_of_view_scores",
     "in_holes",
     "kmeans_clusters",
     "likelihood",
     "linear_probe",
+    "mask_squared_error",
     "matched_accuracy",
+    "mean_iou",
+    "membrane_scores",
+    "overlap_counts",
     "precision_at_k",
     "principal_angles",
     "recall_at_k",
     "reconstruction",
     "restoration",
+    "segmentation_scores",
+    "segmentation_table",
+    "surface_distances",
     "trustworthiness",
 ]

@@ -1,10 +1,13 @@
 """Losses L and penalties Ω. One file and one registration add either."""
 
 from isthmus.objectives import (
+    boundary_cross_entropy,
     classification,
     clustering,
     contractive,
     cross_entropy,
+    dice,
+    focal,
     gaussian_kl,
     kl_sparsity,
     revival,
@@ -13,18 +16,24 @@ from isthmus.objectives import (
 )
 from isthmus.objectives import l1 as l1_penalty
 from isthmus.objectives._base import LOSSES, PENALTIES, Loss, LossValue, Pass, Penalty
+from isthmus.objectives._segmentation import IGNORED, LabelMapLoss
 
 __all__ = [
+    "IGNORED",
     "LOSSES",
     "PENALTIES",
+    "LabelMapLoss",
     "Loss",
     "LossValue",
     "Pass",
     "Penalty",
+    "boundary_cross_entropy",
     "classification",
     "clustering",
     "contractive",
     "cross_entropy",
+    "dice",
+    "focal",
     "gaussian_kl",
     "kl_sparsity",
     "l1_penalty",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from isthmus.objectives._base import LOSSES, Loss, at_least_float32
+from isthmus.objectives._base import LOSSES, Loss, Scale, at_least_float32
+from isthmus.objectives._segmentation import ClassWeights, PixelLoss, at_labels
 
 
 @LOSSES.register("binary_cross_entropy")
@@ -34,27 +34,31 @@ class BinaryCrossEntropy(Loss):
 
 
 @LOSSES.register("categorical_cross_entropy")
-class CategoricalCrossEntropy(Loss):
-    """L(y, r) = -Σ_positions Σ_c y_c log r_c, r = softmax(logits) over the classes.
+class CategoricalCrossEntropy(PixelLoss):
+    """L(y, r) = -Σ_positions Σ_c w_c y_c log r_c, r = softmax(logits) over the classes.
+
+    Targets are labels ``(N, ...)``, or float probabilities of the classes ``(N, K, ...)``. The
+    class weights w_c are 1 unless they are given.
 
     Parameters
     ----------
     per
-        ``"sample"``: the sum over positions; ``"pixel"``: the mean over positions.
+        ``"sample"``: the sum over positions; ``"pixel"``: the mean over (labelled) positions.
     """
 
-    output_activation = "softmax"
     target_range = (0.0, 1.0)
 
-    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
-        """Cross-entropy of each sample in nats, ``(N,)``.
+    def __init__(self, *, class_weights: ClassWeights = None, per: Scale = "sample") -> None:
+        super().__init__(class_weights=class_weights, per=per)
 
-        `output` ``(N, C, ...)`` has classes along dimension 1; `target` gives their probabilities
-        in the same shape (one-hot for labels), or integer labels ``(N, ...)``.
-        """
-        log_probabilities = torch.log_softmax(at_least_float32(output), dim=1)
-        if target.is_floating_point():
-            values = -(target * log_probabilities).sum(1)
-        else:
-            values = F.nll_loss(log_probabilities, target, reduction="none")
-        return self.reduce(values.unsqueeze(1))
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        """Cross-entropy of each sample in nats, ``(N,)``."""
+        if not target.is_floating_point():
+            return super().__call__(output, target)
+        log_p = at_least_float32(output).log_softmax(1)
+        weights = self.weights(log_p).reshape(-1, *[1] * (log_p.ndim - 2))
+        return self.reduce(-(weights * target * log_p).sum(1, keepdim=True))
+
+    def values(self, log_p: Tensor, target: Tensor) -> Tensor:
+        """-log p_y of each pixel."""
+        return -at_labels(log_p, target)
