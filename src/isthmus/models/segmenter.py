@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +135,6 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
     verbose: bool = False
 
     task: ClassVar[str] = "segmentation"
-    network_: ImageNetwork
 
     # -- settings ---------------------------------------------------------------------------
 
@@ -155,11 +154,9 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
     def _build_networks(self, seed: int | None) -> None:
         """New networks; without a seed they have shapes only, see `build_network`."""
         settings, classes = self.settings_, len(self.classes_)
-        network = build_network(
+        self.network_ = build_network(
             settings["network"], self.sample_shape_, settings["code_size"], seed, classes
         )
-        assert isinstance(network, ImageNetwork)  # noqa: S101  # others take no number of classes
-        self.network_ = network
 
     # -- fitting ----------------------------------------------------------------------------
 
@@ -329,11 +326,11 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
 
     def _probabilities(self, X: Sequence[Array], flips: bool) -> Iterator[NDArray[np.float32]]:
         check_is_fitted(self)
-        device = choose_device(self.device)
+        device, network = choose_device(self.device), cast(ImageNetwork, self.network_)
         for image in X:
             (checked,) = self._check_images([image])
             seen = self._seen(checked)
-            found = class_probabilities(self.network_, seen, device, flips=flips)
+            found = class_probabilities(network, seen, device, flips=flips)
             yield resized(found, checked.shape[-2:])
 
     def untrained(self) -> Self:
