@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from isthmus.models import MODELS
 
 Array = NDArray[Any]
-KINDS = sorted(MODELS)
+KINDS = sorted(kind for kind in MODELS if MODELS[kind].task == "autoencoding")
 LEARNING = {"epochs": 10, "batch_size": 64, "learning_rate": 1e-2}  # enough on digits
 _FEW_EPOCHS: dict[str, dict[str, Any]] = {
     "stacked_autoencoder": {"pretraining_epochs": 1, "classifier_epochs": 1}

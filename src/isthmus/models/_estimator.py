@@ -120,6 +120,7 @@ class AutoencoderEstimator(
     random_state: NonNegativeInt | np.random.RandomState | None = None
     verbose: bool = False
 
+    task: ClassVar[str] = "autoencoding"
     restores: ClassVar[bool] = False  # whether it is made for corrupted samples
     _target: ClassVar[Target] = "sample"
 

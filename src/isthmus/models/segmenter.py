@@ -31,7 +31,7 @@ from isthmus.models._base import MODELS
 from isthmus.models._estimator import seed_of
 from isthmus.models._saving import SavingMixin
 from isthmus.networks import NETWORKS, ImageNetwork, build_network
-from isthmus.objectives import LOSSES, PENALTIES
+from isthmus.objectives import LOSSES, PENALTIES, LabelMapLoss
 from isthmus.training import (
     OPTIMIZERS,
     SCHEDULES,
@@ -224,10 +224,15 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         return hasattr(self, "history_")
 
     def _equation(self) -> Equation:
-        spec = self.settings_["corruption"]
+        spec, loss = self.settings_["corruption"], LOSSES.build(self.settings_["loss"])
+        if not isinstance(loss, LabelMapLoss):
+            known = [kind for kind in LOSSES if issubclass(LOSSES[kind], LabelMapLoss)]
+            raise SettingError(
+                f"The loss '{loss.kind}' is not one of label maps; choose from: {', '.join(known)}."
+            )
         return Equation(
             self.network_,
-            LOSSES.build(self.settings_["loss"]),
+            loss,
             [PENALTIES.build(one) for one in self.settings_["penalties"]],
             None if spec is None else CORRUPTIONS.build(spec),
             loss_part="segmentation",
