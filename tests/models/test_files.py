@@ -23,14 +23,14 @@ import isthmus
 from isthmus import Autoencoder
 from isthmus.core.errors import ModelFileError, SettingError, StorageError
 from isthmus.core.files import sha256
-from isthmus.models import MODELS, _files, model_fingerprint
+from isthmus.models import _files, model_fingerprint
 from isthmus.networks import NETWORKS
 from isthmus.training import tensors as tensors_module
-from support.models import fit, quick
+from support.models import KINDS, fit, quick
 
 Array = NDArray[Any]
 CASES: dict[str, dict[str, Any]] = {
-    **{kind: {"kind": kind} for kind in MODELS},
+    **{kind: {"kind": kind} for kind in KINDS},
     **{f"network {kind}": {"kind": "autoencoder", "network": kind} for kind in NETWORKS},
     "network unet": {"kind": "autoencoder", "network": {"kind": "unet", "skips": "none"}},
     "map as code": {
