@@ -28,9 +28,9 @@ class Tversky(LabelMapLoss):
     class is left, the loss is 0. So on hard masks the loss is exactly 1 minus the mean of those T
     that have a value. Soft masks are never quite empty: the class counts in full from one pixel
     (the sum of its p) on, and below that by its part of one, so that the loss stays continuous.
-    A class that the reference lacks thus costs 1 with hardly a gradient until it is all but gone,
-    as in every Dice loss; ``over="batch"`` makes that rare, a cross-entropy beside it gives the
-    gradient (`dice_cross_entropy`).
+    A class that the reference lacks thus costs 1, without a gradient until less than one pixel of
+    it is left, much as in every Dice loss; ``over="batch"`` makes that rare, and a cross-entropy
+    beside it gives the gradient (`dice_cross_entropy`).
 
     Source: Salehi et al. 2017.
 
