@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,9 @@ from isthmus.data.dataset import DataSet, encode_labels
 from isthmus.data.image_files import IMAGE_SUFFIXES, ImageHeader, decode, read_header
 from isthmus.data.limits import check_memory
 from isthmus.data.pixels import convert
-from isthmus.data.problems import Problem, raise_first
+from isthmus.data.problems import Problem, collect, raise_first
 
 Size = int | tuple[int, int] | None
-A = TypeVar("A")
-B = TypeVar("B")
 
 
 def read_images(source: Path, *, size: Size = None, colour: bool | None = None) -> DataSet:
@@ -52,7 +50,7 @@ def read_images(source: Path, *, size: Size = None, colour: bool | None = None) 
     paths = list_images(source)
     try:
         headers = [read_header(path) for path in paths]
-        raise_first(_mixed(headers, source, target, colour))
+        raise_first(mixed(headers, source, colour, any_size=target is not None))
         samples = _load(headers, source, target, colour)
     except DataError as error:
         if not source.is_dir():
@@ -77,10 +75,10 @@ def check_images(
     problems: list[Problem] = []
     headers = []
     for path in list_images(source):
-        header = _collect(problems, path, source, read_header, path)
+        header = collect(problems, _name(path, source), read_header, path)
         if header is not None:
             headers.append(header)
-    problems.extend(_mixed(headers, source, target, colour))
+    problems.extend(mixed(headers, source, colour, any_size=target is not None))
     if headers:
         try:
             _shape(headers, source, target, colour)
@@ -89,9 +87,10 @@ def check_images(
 
     def images() -> Iterator[tuple[str, NDArray[Any]]]:
         for header in headers:
-            pixels = _collect(problems, header.path, source, decode, header)
+            name = _name(header.path, source)
+            pixels = collect(problems, name, decode, header)
             if pixels is not None:
-                yield _name(header.path, source), pixels
+                yield name, pixels
 
     return problems, images()
 
@@ -122,7 +121,11 @@ def list_images(source: Path) -> list[Path]:
         )
     top = {path.relative_to(source).parts[0] for path in paths}
     if "images" in top and top & {"masks", "labels"}:
-        raise DataError(f"{source} holds images and their masks; name {source / 'images'} alone.")
+        raise DataError(
+            f"{source} holds images and their masks; name {source / 'images'} alone, or say which"
+            f" mask values are which classes, as in `isthmus data check {source} --value"
+            " background=0 --value lung=255`."
+        )
     return sorted(paths, key=lambda path: path.relative_to(source).as_posix())
 
 
@@ -186,8 +189,8 @@ def _shape(
     return shape
 
 
-def _mixed(
-    headers: list[ImageHeader], source: Path, size: tuple[int, int] | None, colour: bool | None
+def mixed(
+    headers: list[ImageHeader], source: Path, colour: bool | None, *, any_size: bool
 ) -> Iterator[Problem]:
     """A problem for each size, colour or bit depth that differs from that of the first image."""
 
@@ -208,7 +211,7 @@ def _mixed(
                     f" {advice}",
                 )
 
-    if size is None:
+    if not any_size:
         yield from differing(
             lambda header: f"{header.size[1]} x {header.size[0]}",
             "is",
@@ -224,17 +227,6 @@ def _mixed(
     yield from differing(
         lambda header: f"{header.dtype} values", "has", "save all images with the same bit depth."
     )
-
-
-def _collect(
-    problems: list[Problem], path: Path, source: Path, action: Callable[[A], B], argument: A
-) -> B | None:
-    """Return the result of `action`, or None after adding its error to the problems."""
-    try:
-        return action(argument)
-    except DataError as error:
-        problems.append(Problem(_name(path, source), str(error)))
-        return None
 
 
 def _name(path: Path, source: Path) -> str:
