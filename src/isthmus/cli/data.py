@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from isthmus.data import Entry, PairCheck
 
 app = typer.Typer(
     help="List, fetch and check data.",
@@ -26,13 +29,14 @@ def ls() -> None:
         [
             entry.name,
             f"{entry.count:,}",
-            " x ".join(map(str, entry.sample_shape)),
+            " x ".join(map(str, entry.sample_shape)) or "any size",
+            ", ".join(entry.pairs.values) if entry.pairs else "–",
             entry.licence,
-            str(folder or f"not here; run: isthmus data get {entry.name}"),
+            str(folder or _how_to_get(entry)),
         ]
         for entry, folder in listing()
     ]
-    typer.echo(text_table(["name", "samples", "shape", "licence", "found in"], rows))
+    typer.echo(text_table(["name", "samples", "shape", "label maps", "licence", "found in"], rows))
 
 
 @app.command()
@@ -50,7 +54,9 @@ def get(name: Annotated[str, typer.Argument(help="Name of a data set.")]) -> Non
 def check(
     source: Annotated[str, typer.Argument(help="File, folder or name of the data.")],
     labels: Annotated[str | None, typer.Option(help="Column of classes in a table.")] = None,
-    groups: Annotated[str | None, typer.Option(help="Column of groups in a table.")] = None,
+    groups: Annotated[
+        str | None, typer.Option(help="Column of groups in a table, or in the index of images.")
+    ] = None,
     size: Annotated[
         int | None, typer.Option(help="Side to which images will be brought (data.size).")
     ] = None,
@@ -58,18 +64,78 @@ def check(
         bool | None,
         typer.Option("--colour/--grey", help="How images will be read (data.colour)."),
     ] = None,
+    masks: Annotated[
+        str | None, typer.Option(help="Folder of label maps beside that of the images.")
+    ] = None,
+    value: Annotated[
+        list[str] | None,
+        typer.Option(help="CLASS=VALUE in label maps, background first; once for each class."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Value in label maps that will be ignored.")
+    ] = None,
 ) -> None:
     """Look at every file or column and list all problems, not only the first.
 
     Example: `isthmus data check photos/`
+
+    Example: `isthmus data check scans/ --value background=0 --value lung=255`
     """
-    from isthmus.core.errors import DataError
+    from isthmus.core.errors import DataError, SettingError
+    from isthmus.data import CATALOGUE, PairCheck, check_pairs
     from isthmus.data import check as find_problems
 
-    problems = find_problems(source, labels=labels, groups=groups, size=size, colour=colour)
+    known = CATALOGUE.get(source)
+    if masks or value or ignore or (known and known.pairs):
+        if labels is not None or size is not None:
+            raise SettingError(
+                "--labels and --size are not for images with label maps; remove them."
+            )
+        values = _classes(value) if value else None
+        checked = check_pairs(
+            source, values=values, masks=masks, ignore=ignore, groups=groups, colour=colour
+        )
+    else:
+        checked = PairCheck(
+            find_problems(source, labels=labels, groups=groups, size=size, colour=colour)
+        )
+    problems = checked.problems
     for problem in problems:
         typer.echo(f"{'problem' if problem.fatal else 'note'}: {problem.sentence}")
+    if checked.pixels:
+        typer.echo(_shares(checked))
     fatal = sum(problem.fatal for problem in problems)
     if fatal:
         raise DataError(f"{source} has {fatal} problem{'s' if fatal > 1 else ''} to mend.")
     typer.echo(f"{source} can be used.")
+
+
+def _how_to_get(entry: Entry) -> str:
+    return f"not here; run: isthmus data get {entry.name}" if entry.files else "not here"
+
+
+def _classes(given: list[str]) -> dict[str, list[str]]:
+    """``CLASS=VALUE`` or ``CLASS=VALUE,VALUE`` as the values of each class."""
+    from isthmus.core.errors import SettingError
+
+    classes: dict[str, list[str]] = {}
+    for text in given:
+        name, equals, values = text.partition("=")
+        if not name or not equals:
+            raise SettingError(f"--value is written CLASS=VALUE, such as lung=255, not '{text}'.")
+        classes.setdefault(name, []).extend(values.split(","))
+    return classes
+
+
+def _shares(checked: PairCheck) -> str:
+    """A table of the shares that the classes have in the pixels."""
+    from isthmus.cli.tables import text_table
+
+    names = ("(ignored)", *checked.class_names)
+    shares = [counts / max(1, counts.sum()) for counts in checked.pixels.values()]
+    rows = [
+        [name, str(masks), *(f"{share:.2%}" for share in line)]
+        for name, masks, *line in zip(names, checked.masks, *shares, strict=True)
+    ]
+    first = 0 if checked.masks[0] else 1
+    return text_table(["share of pixels", "masks", *checked.pixels], rows[first:])

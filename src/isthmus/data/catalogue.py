@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,57 +12,9 @@ import numpy as np
 from isthmus.core.errors import DataError
 from isthmus.core.registry import nearest
 from isthmus.data.dataset import DataSet
+from isthmus.data.entry import Entry, RemoteFile
 from isthmus.data.idx import read_idx_folder
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file to download: its name, exact bytes, and checksum such as ``sha256:8d42...``."""
-
-    name: str
-    size: int
-    checksum: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A named data set. To add one, write it into `_ENTRIES`.
-
-    Attributes
-    ----------
-    name, description, licence : str
-        For ``isthmus data ls``.
-    sample_shape : tuple of int
-        Shape of one sample.
-    count : int
-        Samples, test samples included.
-    reader : callable
-        Makes the data set of the folder that holds the files.
-    files : tuple of RemoteFile
-        What the folder must hold; empty for a set that comes with scikit-learn.
-    mirrors : tuple of str
-        Addresses, in order of preference, that end with a slash and are followed by a file name.
-    folder : str
-        Name of the folder of its files, where that is another set's; its own name by default.
-    """
-
-    name: str
-    description: str
-    sample_shape: tuple[int, ...]
-    count: int
-    licence: str
-    reader: Callable[[Path], DataSet]
-    files: tuple[RemoteFile, ...] = ()
-    mirrors: tuple[str, ...] = ()
-    folder: str = ""
-
-    def missing(self, folder: Path) -> list[str]:
-        """Names of the files that the folder lacks."""
-        return [file.name for file in self.files if not (folder / file.name).is_file()]
-
-    def read(self, folder: Path) -> DataSet:
-        """Read the set from its folder."""
-        return replace(self.reader(folder), name=self.name)
+from isthmus.data.known_pairs import KNOWN_PAIRS
 
 
 def find(name: str, path: str | Path | None = None) -> Path:
@@ -87,16 +38,18 @@ def find(name: str, path: str | Path | None = None) -> Path:
             )
         return folder
     own = entry.folder or name
-    folders = [_bundled_folder()] if not entry.files else [cache_folder() / own]
-    if entry.files and os.environ.get("ISTHMUS_DATA"):
+    folders = [cache_folder() / own if entry.contents else _bundled_folder()]
+    if entry.contents and os.environ.get("ISTHMUS_DATA"):
         folders.insert(0, Path(os.environ["ISTHMUS_DATA"]) / own)
     for folder in folders:
         if folder.is_dir() and not entry.missing(folder):
             return folder
+    ways = ["give its folder with --data PATH", "set ISTHMUS_DATA to the folder above it"]
+    if entry.files:
+        ways.append(f"run `isthmus data get {name}`")
     raise DataError(
         f"The data set '{name}' was not found in {' or '.join(str(folder) for folder in folders)};"
-        " give its folder with --data PATH, set ISTHMUS_DATA to the folder above it, or run"
-        f" `isthmus data get {name}`."
+        f" {', '.join(ways[:-1])}, or {ways[-1]}."
     )
 
 
@@ -258,4 +211,4 @@ _ENTRIES = (
         ),
     ),
 )
-CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in (*_ENTRIES, *KNOWN_PAIRS)}

@@ -13,7 +13,7 @@ from isthmus.core.errors import DataError
 from isthmus.core.registry import nearest
 from isthmus.data.fingerprint import fingerprint
 
-_PIXEL_RANGES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
+PIXEL_RANGES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class DataSet:
             )
         self._check_labels()
         if self.value_range is None and self.samples.ndim > 2:
-            object.__setattr__(self, "value_range", _PIXEL_RANGES.get(self.samples.dtype.name))
+            object.__setattr__(self, "value_range", PIXEL_RANGES.get(self.samples.dtype.name))
 
     def _check_length(self, field: str, value: Sized | None, expected: int, unit: str) -> None:
         if value is not None and len(value) != expected:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from isthmus.core.errors import DataError
 from isthmus.core.files import atomic_file
-from isthmus.data.catalogue import RemoteFile, cache_folder, entry_of
+from isthmus.data.catalogue import cache_folder, entry_of
+from isthmus.data.entry import RemoteFile
 
 _CHUNK = 2**18
 _TIMEOUT = 30  # seconds without an answer
@@ -40,6 +41,11 @@ def get(name: str, *, opener: Opener | None = None) -> Path:
     """
     entry = entry_of(name)
     folder = cache_folder() / (entry.folder or name)
+    if entry.contents and not entry.files:
+        raise DataError(
+            f"'{name}' cannot be downloaded (licence: {entry.licence}); place its files in"
+            f" {folder}, or set ISTHMUS_DATA to the folder above them."
+        )
     for file in entry.files:
         target = folder / file.name
         if not (target.is_file() and _matches(target, file)):

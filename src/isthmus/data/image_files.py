@@ -23,7 +23,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError, WebPImagePlugin
 from isthmus.core.errors import DataError
 from isthmus.data.limits import MAX_PIXELS
 from isthmus.data.pixels import blend_with_white, upright
-from isthmus.data.tiff import decode_tiff, tiff_header
+from isthmus.data.tiff import decode_tiff, tiff_header, tiff_pages
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", *TIFF_SUFFIXES)
@@ -41,10 +41,37 @@ class ImageHeader:
     size: tuple[int, int]
     colour: bool
     dtype: np.dtype[Any]
+    page: int | None = None
+
+    @property
+    def place(self) -> str:
+        """File and page, for messages."""
+        return _place(self.path, self.page)
 
 
-def read_header(path: Path) -> ImageHeader:
+def count_pages(path: Path) -> int:
+    """Count of the images that a file holds: the pages of a TIFF, else 1.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    if path.suffix.lower() not in TIFF_SUFFIXES:
+        return 1
+    with _reading(str(path)):
+        return tiff_pages(path)
+
+
+def read_header(path: Path, page: int | None = None) -> ImageHeader:
     """Read what an image file declares, without decoding it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    page
+        Of a TIFF of several pages, counted from 1.
 
     Raises
     ------
@@ -52,17 +79,18 @@ def read_header(path: Path) -> ImageHeader:
         If the file cannot be read, holds several pictures, or declares more than 100 million
         pixels.
     """
-    with _reading(path):
+    place = _place(path, page)
+    with _reading(place):
         if path.suffix.lower() in TIFF_SUFFIXES:
-            size, colour, dtype = tiff_header(path)
+            size, colour, dtype = tiff_header(path, page)
         else:
             size, colour, dtype = _pillow_header(path)
         if size[0] * size[1] > MAX_PIXELS:
             raise DataError(
-                f"{path} declares {size[1]} x {size[0]} pixels, more than the limit of"
+                f"{place} declares {size[1]} x {size[0]} pixels, more than the limit of"
                 f" {MAX_PIXELS // 10**6} million; cut it into tiles or make it smaller first."
             )
-        return ImageHeader(path, size, colour, dtype)
+        return ImageHeader(path, size, colour, dtype, page)
 
 
 def decode(header: ImageHeader) -> NDArray[Any]:
@@ -74,9 +102,9 @@ def decode(header: ImageHeader) -> NDArray[Any]:
         If the file is damaged or holds values that are not finite.
     """
     path = header.path
-    with _reading(path):
+    with _reading(header.place):
         if path.suffix.lower() in TIFF_SUFFIXES:
-            pixels = decode_tiff(path)
+            pixels = decode_tiff(path, header.page)
         elif header.dtype == np.uint16:
             pixels = _decode_png16(path)
         else:
@@ -85,13 +113,18 @@ def decode(header: ImageHeader) -> NDArray[Any]:
             raise ValueError("its content does not match its header")
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
         raise DataError(
-            f"{path} holds NaN or infinite pixels; replace them by a number, or remove the image."
+            f"{header.place} holds NaN or infinite pixels; replace them by a number, or remove the"
+            " image."
         )
     return np.moveaxis(pixels, -1, 0) if header.colour else pixels
 
 
+def _place(path: Path, page: int | None) -> str:
+    return str(path) if page is None else f"{path}, page {page},"
+
+
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _reading(place: str) -> Iterator[None]:
     """Turn whatever a decoder raises into one sentence, and keep its warnings to ourselves."""
     log = logging.getLogger("tifffile")
     silenced, log.disabled = log.disabled, True
@@ -103,7 +136,7 @@ def _reading(path: Path) -> Iterator[None]:
         raise
     except Image.DecompressionBombError:
         raise DataError(
-            f"{path} declares more than {MAX_PIXELS // 10**6} million pixels;"
+            f"{place} declares more than {MAX_PIXELS // 10**6} million pixels;"
             " cut it into tiles or make it smaller first."
         ) from None
     except Exception as error:  # decoders raise nearly anything on damaged files
@@ -113,7 +146,7 @@ def _reading(path: Path) -> Iterator[None]:
         elif isinstance(error, OSError) and error.strerror:
             reason = error.strerror
         raise DataError(
-            f"{path} cannot be read as an image ({reason}); replace it or remove it."
+            f"{place} cannot be read as an image ({reason}); replace it or remove it."
         ) from error
     finally:
         log.disabled = silenced

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,7 @@ from isthmus.data.dataset import DataSet, encode_labels
 from isthmus.data.image_files import IMAGE_SUFFIXES, ImageHeader, decode, read_header
 from isthmus.data.limits import check_memory
 from isthmus.data.pixels import convert
-from isthmus.data.problems import Problem, raise_first
-
-A = TypeVar("A")
-B = TypeVar("B")
-
+from isthmus.data.problems import Problem, collect, raise_first
 
 def _as_size(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
     try:
@@ -81,7 +77,8 @@ def read_images(source: Path, settings: ImageSettings) -> DataSet:
     paths = list_images(source)
     try:
         headers = [read_header(path) for path in paths]
-        raise_first(_mixed(headers, source, settings))
+        any_size = settings.size is not None
+        raise_first(mixed(headers, source, settings.colour, any_size=any_size))
         samples = _load(headers, source, settings)
     except DataError as error:
         if not source.is_dir():
@@ -105,10 +102,11 @@ def check_images(
     problems: list[Problem] = []
     headers = []
     for path in list_images(source):
-        header = _collect(problems, path, source, read_header, path)
+        header = collect(problems, _name(path, source), read_header, path)
         if header is not None:
             headers.append(header)
-    problems.extend(_mixed(headers, source, settings))
+    any_size = settings.size is not None
+    problems.extend(mixed(headers, source, settings.colour, any_size=any_size))
     if headers:
         try:
             _shape(headers, source, settings)
@@ -117,9 +115,10 @@ def check_images(
 
     def images() -> Iterator[tuple[str, NDArray[Any]]]:
         for header in headers:
-            pixels = _collect(problems, header.path, source, decode, header)
+            name = _name(header.path, source)
+            pixels = collect(problems, name, decode, header)
             if pixels is not None:
-                yield _name(header.path, source), pixels
+                yield name, pixels
 
     return problems, images()
 
@@ -150,7 +149,11 @@ def list_images(source: Path) -> list[Path]:
         )
     top = {path.relative_to(source).parts[0] for path in paths}
     if "images" in top and top & {"masks", "labels"}:
-        raise DataError(f"{source} holds images and their masks; name {source / 'images'} alone.")
+        raise DataError(
+            f"{source} holds images and their masks; name {source / 'images'} alone, or say which"
+            f" mask values are which classes, as in `isthmus data check {source} --value"
+            " background=0 --value lung=255`."
+        )
     return sorted(paths, key=lambda path: path.relative_to(source).as_posix())
 
 
@@ -195,7 +198,9 @@ def _shape(headers: list[ImageHeader], source: Path, settings: ImageSettings) ->
     return shape
 
 
-def _mixed(headers: list[ImageHeader], source: Path, settings: ImageSettings) -> Iterator[Problem]:
+def mixed(
+    headers: list[ImageHeader], source: Path, colour: bool | None, *, any_size: bool
+) -> Iterator[Problem]:
     """A problem for each size, colour or bit depth that differs from that of the first image."""
 
     def differing(what: Callable[[ImageHeader], str], verb: str, advice: str) -> Iterator[Problem]:
@@ -215,13 +220,13 @@ def _mixed(headers: list[ImageHeader], source: Path, settings: ImageSettings) ->
                     f" {advice}",
                 )
 
-    if settings.size is None:
+    if not any_size:
         yield from differing(
             lambda header: f"{header.size[1]} x {header.size[0]}",
             "is",
             "resize all with --set data.size=64.",
         )
-    if settings.colour is None:
+    if colour is None:
         yield from differing(
             lambda header: "in colour" if header.colour else "grey",
             "is",
@@ -231,17 +236,6 @@ def _mixed(headers: list[ImageHeader], source: Path, settings: ImageSettings) ->
     yield from differing(
         lambda header: f"{header.dtype} values", "has", "save all images with the same bit depth."
     )
-
-
-def _collect(
-    problems: list[Problem], path: Path, source: Path, action: Callable[[A], B], argument: A
-) -> B | None:
-    """Return the result of `action`, or None after adding its error to the problems."""
-    try:
-        return action(argument)
-    except DataError as error:
-        problems.append(Problem(_name(path, source), str(error)))
-        return None
 
 
 def _name(path: Path, source: Path) -> str:

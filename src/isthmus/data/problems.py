@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 from isthmus.core.errors import DataError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -32,3 +36,14 @@ def raise_first(problems: Iterable[Problem]) -> None:
     for problem in problems:
         if problem.fatal:
             raise DataError(problem.sentence)
+
+
+def collect(
+    problems: list[Problem], place: str, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T | None:
+    """Return the result of `action`, or None after adding its error to the problems."""
+    try:
+        return action(*args, **kwargs)
+    except DataError as error:
+        problems.append(Problem(place, str(error)))
+        return None

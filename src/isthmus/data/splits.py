@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,9 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError, SettingError
 from isthmus.data.dataset import DataSet
+from isthmus.data.pairs import PARTS, PairSet
+
+Share = float | Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,50 +27,78 @@ class Split:
 
 
 def split(
-    dataset: DataSet, *, validation: float = 0.1, test: float = 0.2, random_state: int = 0
+    dataset: DataSet | PairSet,
+    *,
+    validation: Share = 0.1,
+    test: Share = 0.2,
+    random_state: int = 0,
 ) -> Split:
-    """Divide a data set at random, with the same result for the same `random_state`.
+    """Divide a data set, with the same result for the same `random_state`.
 
-    What is drawn are groups, or single samples where there are no groups; the fractions count
-    these. A test part that the data set brings along is used as it is: `test` is then ignored, and
-    `validation` is a fraction of the rest.
+    A validation or test part that the data set brings along is used as it is, whatever fraction is
+    given. Samples may also be chosen by name. What is drawn from the others are groups, or single
+    samples where there are no groups; the fractions count these.
 
     Parameters
     ----------
     dataset
         The data set.
     validation, test
-        Fractions in [0, 1); together less than 1. A fraction above 0 draws at least one.
+        Fractions in [0, 1), together less than 1, of which one above 0 draws at least one; or
+        patterns of names, such as ``["em2[0-4]*"]``.
     random_state
         Seed, 0 or larger.
 
     Raises
     ------
     SettingError
-        If the fractions or the seed cannot be used.
+        If the fractions or the seed cannot be used, or a pattern stands for a part that the data
+        set brings along.
     DataError
-        If there are too few samples or groups, or the test part of the data set cuts a group.
+        If there are too few samples or groups, a pattern matches nothing, or a part cuts a group.
     """
-    _check_settings(validation, test, random_state)
-    unit_of, fixed_test = _units(dataset)
-    free = np.flatnonzero(~fixed_test)
-    if dataset.predefined_test is not None:
-        test = 0.0
+    shares = dict(zip(PARTS[1:], (validation, test), strict=True))
+    fractions = [share if isinstance(share, int | float) else 0.0 for share in shares.values()]
+    _check_settings(fractions[0], fractions[1], random_state)
+    given = _given_parts(dataset)
+    for part, share in enumerate(shares.values(), 1):
+        if not isinstance(share, int | float):
+            _choose(dataset, given, part, share)
+    unit_of, unit_part = _units(dataset, given)
+    free = np.flatnonzero(unit_part == 0)
     order = free[np.random.default_rng(random_state).permutation(len(free))]
-    test_count = _count(test, len(free))
-    validation_count = _count(validation, len(free))
-    if test_count + validation_count >= len(free):
+    held_out, tested = (
+        0 if part in unit_part else _count(fraction, len(free))
+        for part, fraction in enumerate(fractions, 1)
+    )
+    if held_out + tested >= len(free):
         unit = "samples" if dataset.groups is None else "groups"
         raise DataError(
             f"{dataset.name}: {len(free)} {unit} are too few to divide with validation={validation}"
             f" and test={test}; add data or set a fraction to 0."
         )
-    part = np.zeros(len(fixed_test), np.int64)
-    part[fixed_test] = 2
-    part[order[:test_count]] = 2
-    part[order[test_count : test_count + validation_count]] = 1
-    train, held_out, tested = (np.flatnonzero(part[unit_of] == index) for index in range(3))
-    return Split(train, held_out, tested)
+    unit_part[order[:tested]] = 2
+    unit_part[order[tested : tested + held_out]] = 1
+    return Split(*(np.flatnonzero(unit_part[unit_of] == part) for part in range(3)))
+
+
+def matching(names: Sequence[str], patterns: Sequence[str], where: str) -> NDArray[np.bool_]:
+    """Which of the names ``(N,)`` match one of the patterns, of which each must match some.
+
+    Raises
+    ------
+    DataError
+        If a pattern matches nothing; `where` says what the names are those of.
+    """
+    found = np.array([[fnmatchcase(name, each) for name in names] for each in patterns], np.bool_)
+    found = found.reshape(len(patterns), len(names))
+    for pattern, matches in zip(patterns, found, strict=True):
+        if not matches.any():
+            raise DataError(
+                f"{where}: no name matches '{pattern}'; the names are such as '{names[0]}', without"
+                " suffix for pairs."
+            )
+    return np.asarray(found.any(0))
 
 
 def _check_settings(validation: float, test: float, random_state: int) -> None:
@@ -82,21 +115,54 @@ def _count(fraction: float, total: int) -> int:
     return max(1, round(fraction * total)) if fraction > 0 else 0
 
 
-def _units(dataset: DataSet) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Unit (group or sample) of each sample, and whether each unit is in the given test part."""
+def _given_parts(dataset: DataSet | PairSet) -> NDArray[np.int64]:
+    """The part of each sample that the data set brings along: 1 validation, 2 test, else 0."""
+    if isinstance(dataset, PairSet):
+        if dataset.predefined is None:
+            return np.zeros(len(dataset), np.int64)
+        return np.array([PARTS.index(part) for part in dataset.predefined])
+    if dataset.predefined_test is None:
+        return np.zeros(len(dataset), np.int64)
+    if not dataset.predefined_test.any():
+        raise DataError(
+            f"{dataset.name}: its test part is empty; mark some samples, or give no test part."
+        )
+    return 2 * dataset.predefined_test.astype(np.int64)
+
+
+def _choose(
+    dataset: DataSet | PairSet, given: NDArray[np.int64], part: int, patterns: Sequence[str]
+) -> None:
+    """Put the samples of some names into a part."""
+    if part in given:
+        raise SettingError(
+            f"{dataset.name} brings its own {PARTS[part]} part; remove the patterns for it."
+        )
+    if dataset.names is None:
+        raise DataError(f"{dataset.name} has no names; give {PARTS[part]} as a fraction.")
+    chosen = matching(dataset.names, patterns, f"{dataset.name}, {PARTS[part]}")
+    twice = np.flatnonzero(chosen & (given > 0))
+    if len(twice):
+        raise DataError(
+            f"{dataset.name}: '{dataset.names[twice[0]]}' would be in the validation and in the"
+            " test part; make the patterns narrower."
+        )
+    given[chosen] = part
+
+
+def _units(
+    dataset: DataSet | PairSet, given: NDArray[np.int64]
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Unit (group or sample) of each sample, and the given part of each unit."""
     names: NDArray[Any] = np.arange(len(dataset)) if dataset.groups is None else dataset.groups
     unique, unit_of = np.unique(names, return_inverse=True)
-    fixed = np.zeros(len(unique), np.bool_)
-    if dataset.predefined_test is not None:
-        if not dataset.predefined_test.any():
-            raise DataError(
-                f"{dataset.name}: its test part is empty; mark some samples, or give no test part."
-            )
-        fixed[unit_of[dataset.predefined_test]] = True
-        torn = np.intersect1d(unit_of[dataset.predefined_test], unit_of[~dataset.predefined_test])
+    unit_part = np.zeros(len(unique), np.int64)
+    for part in (1, 2):
+        torn = np.intersect1d(unit_of[given == part], unit_of[given != part])
         if len(torn):
             raise DataError(
-                f"{dataset.name}: the group '{unique[torn[0]]}' lies in the test part and outside"
-                " of it; move all its samples to one side."
+                f"{dataset.name}: the group '{unique[torn[0]]}' lies in the {PARTS[part]} part and"
+                " outside of it; move all its samples to one side."
             )
-    return unit_of, fixed
+        unit_part[unit_of[given == part]] = part
+    return unit_of, unit_part

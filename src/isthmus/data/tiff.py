@@ -1,4 +1,4 @@
-"""One TIFF file of one page: grey or colour, whole numbers or floating point."""
+"""One page of a TIFF file: grey or colour, whole numbers or floating point."""
 
 from __future__ import annotations
 
@@ -22,18 +22,31 @@ _NO_ALPHA, _PREMULTIPLIED, _STRAIGHT = (), (1,), (2,)
 _ORIENTATION_TAG = 274
 
 
-def tiff_header(path: Path) -> tuple[tuple[int, int], bool, np.dtype[Any]]:
-    """Return upright (height, width), whether there is colour, and the type after decoding."""
-    with _page(path) as page:
+def tiff_pages(path: Path) -> int:
+    """Count of pages."""
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        return len(tiff.pages)
+
+
+def tiff_header(
+    path: Path, number: int | None = None
+) -> tuple[tuple[int, int], bool, np.dtype[Any]]:
+    """Return upright (height, width), whether there is colour, and the type after decoding.
+
+    The page is that of a number, counted from 1; without one the file must have a single page.
+    """
+    with _page(path, number) as page:
         size = (page.imagelength, page.imagewidth)
         if _orientation(page) > 4:
             size = (page.imagewidth, page.imagelength)
         return size, _channels(page) == 3, _type_of(page)
 
 
-def decode_tiff(path: Path) -> NDArray[Any]:
-    """Pixels ``(H, W)`` or ``(H, W, 3)``."""
-    with _page(path) as page:
+def decode_tiff(path: Path, number: int | None = None) -> NDArray[Any]:
+    """Pixels ``(H, W)`` or ``(H, W, 3)`` of a page, chosen as for `tiff_header`."""
+    with _page(path, number) as page:
         pixels: NDArray[Any] = page.asarray()
         if page.axes == "SYX":
             pixels = np.moveaxis(pixels, 0, -1)
@@ -57,16 +70,16 @@ def decode_tiff(path: Path) -> NDArray[Any]:
 
 
 @contextmanager
-def _page(path: Path) -> Iterator[TiffPage]:
-    """Open the single page of a file, refusing what has no plain reading as one image."""
+def _page(path: Path, number: int | None) -> Iterator[TiffPage]:
+    """Open a page of a file, refusing what has no plain reading as one image."""
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
-        page = tiff.pages[0]
+        page = tiff.pages[(number or 1) - 1]
         if not isinstance(page, tifffile.TiffPage):
-            raise ValueError("its first page has no header")
+            raise ValueError("its page has no header")
         # ImageJ writes stacks as one page that is followed by more pixels.
-        if len(tiff.pages) > 1 or tiff.series[0].size != page.size:
+        if number is None and (len(tiff.pages) > 1 or tiff.series[0].size != page.size):
             raise DataError(
                 f"{path} holds a stack of several pages; save each page in a file of its own."
             )

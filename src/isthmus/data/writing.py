@@ -112,3 +112,47 @@ def write_array(path: str | Path, array: NDArray[Any]) -> None:
         raise DataError(f"{path}: an array of Python objects is not written; give numbers or text.")
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+def write_label_map(path: str | Path, labels: NDArray[Any]) -> None:
+    """Write labels ``(H, W)`` without loss, in 8 or 16 bits as the largest label needs it.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.png``, or in ``.tif`` or ``.tiff``, which also take 32 bits.
+    labels
+        Whole numbers from 0.
+
+    Raises
+    ------
+    SettingError
+        If the suffix is none of these.
+    DataError
+        If these are no labels, or PNG has no room for them.
+    StorageError
+        If the file cannot be written.
+    """
+    import imagecodecs
+    import tifffile
+
+    path, suffix = Path(path), Path(path).suffix.lower()
+    if suffix not in (".png", ".tif", ".tiff"):
+        raise SettingError(f"{path} must end in .png, .tif or .tiff; choose one.")
+    if labels.ndim != 2 or labels.dtype.kind not in "iu" or not labels.size or labels.min() < 0:
+        lowest = f", the lowest {labels.min()}" if labels.size else ""
+        raise DataError(
+            f"{path}: labels are whole numbers from 0 of shape (H, W), but these are {labels.dtype}"
+            f" of shape {labels.shape}{lowest}; give ignored pixels a number of their own."
+        )
+    kind = np.min_scalar_type(labels.max())
+    if kind.itemsize > (2 if suffix == ".png" else 4):
+        raise DataError(
+            f"{path} has no room for the label {labels.max()}; write .tif, or renumber."
+        )
+    values = np.ascontiguousarray(labels, kind)
+    with atomic_file(path) as temporary:
+        if suffix == ".png":
+            temporary.write_bytes(imagecodecs.png_encode(values))
+        else:
+            tifffile.imwrite(temporary, values, compression="zlib", photometric="minisblack")

@@ -1,0 +1,140 @@
+"""The check of images with label maps behind ``isthmus data check``."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import DataError
+from isthmus.data.content import repeated_images
+from isthmus.data.pair_reading import OpenPairs, open_pairs
+from isthmus.data.pairs import PARTS
+from isthmus.data.problems import Problem, collect
+
+_WORDS = re.compile(r"\d+|[^\W\d_]+")
+
+
+@dataclass(frozen=True)
+class PairCheck:
+    """What is wrong with a set of pairs, and how often each class occurs.
+
+    Attributes
+    ----------
+    problems : list of Problem
+        By file. Fatal ones are those for which `read_pairs` or `split` fails.
+    class_names : tuple of str
+        The classes.
+    masks : ndarray of int64
+        ``(1 + K,)``: masks that hold pixels to ignore, and pixels of each class.
+    pixels : dict of str to ndarray of int64
+        ``(1 + K,)`` for "all" and for each predefined part: pixels to ignore, and of each class.
+    """
+
+    problems: list[Problem]
+    class_names: tuple[str, ...] = ()
+    masks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    pixels: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+
+def check_pairs(source: str | Path, **settings: Any) -> PairCheck:
+    """List everything that is wrong with images and their label maps.
+
+    Parameters
+    ----------
+    source, settings
+        As for `isthmus.data.read_pairs`.
+
+    Raises
+    ------
+    SettingError
+        If a setting cannot be used.
+    """
+    try:
+        opened = open_pairs(source, settings)
+    except DataError as error:
+        return PairCheck([Problem(str(source), str(error))])
+    classes, problems = opened.classes.class_names, opened.problems
+    counts = np.zeros((len(opened.pairs), 1 + len(classes)), np.int64)
+    problems.extend([*repeated_images(_images(opened, counts))])
+    problems.extend([*_similar_names(opened), *_torn_groups(opened)])
+    pixels = {"all": counts.sum(0)}
+    if opened.predefined is not None:
+        there = [part for part in PARTS if part in opened.predefined]
+        pixels |= {part: counts[opened.predefined == part].sum(0) for part in there}
+    if counts.any():
+        problems.extend(opened.absent_classes(pixels["all"]))
+    problems.extend(_absent_from_parts(classes, pixels))
+    problems.sort(key=lambda problem: problem.place)
+    return PairCheck(problems, classes, (counts > 0).sum(0), pixels)
+
+
+def _images(opened: OpenPairs, counts: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield (name, image) of the good pairs; their labels are counted, other pairs are noted."""
+    for place, (pair, title) in enumerate(zip(opened.pairs, _titles(opened), strict=True)):
+        decoded = collect(opened.problems, pair.name, opened.decode, pair)
+        if decoded is None:
+            continue
+        counts[place] = opened.count(decoded[1])
+        if not counts[place, 2:].any():
+            opened.problems.append(
+                Problem(pair.name, f"{pair.mask.place} holds nothing but background.", fatal=False)
+            )
+        yield title, decoded[0]
+
+
+def _titles(opened: OpenPairs) -> list[str]:
+    """Names with the part, so that a copy on the other side of a split is seen."""
+    names = [pair.name for pair in opened.pairs]
+    if opened.predefined is None:
+        return names
+    return [f"{name} ({part})" for name, part in zip(names, opened.predefined, strict=True)]
+
+
+def _similar_names(opened: OpenPairs) -> Iterator[Problem]:
+    """Warn of names that differ in case, punctuation, leading zeros or the word "copy" alone."""
+    seen: dict[tuple[str, ...], str] = {}
+    for pair in opened.pairs:
+        words = (word.lstrip("0") for word in _WORDS.findall(pair.name.casefold()))
+        first = seen.setdefault(tuple(word for word in words if word != "copy"), pair.name)
+        if first != pair.name:
+            yield Problem(
+                pair.name,
+                f"The names {first} and {pair.name} are nearly the same; see that they are two"
+                " images.",
+                fatal=False,
+            )
+
+
+def _torn_groups(opened: OpenPairs) -> Iterator[Problem]:
+    """A problem for each group in more than one part."""
+    if opened.groups is None or opened.predefined is None:
+        return
+    parts = defaultdict(set)
+    for group, part in zip(opened.groups, opened.predefined, strict=True):
+        parts[group].add(part)
+    for group, found in parts.items():
+        if len(found) > 1:
+            yield Problem(
+                group,
+                f"The group '{group}' lies in the parts {' and '.join(sorted(found))}; move all its"
+                " images to one.",
+            )
+
+
+def _absent_from_parts(
+    classes: tuple[str, ...], pixels: dict[str, NDArray[np.int64]]
+) -> Iterator[Problem]:
+    """Warn of each class that some parts hold and another does not."""
+    for part, counts in pixels.items():
+        for name, total, count in zip(classes, pixels["all"][1:], counts[1:], strict=True):
+            if total and not count:
+                yield Problem(
+                    part, f"The {part} part does not hold the class '{name}'.", fatal=False
+                )
