@@ -116,7 +116,7 @@ def _compare_family(name_or_path: str, settings: list[str], out: Path | None) ->
 
 def _compare_runs(runs: list[Path]) -> None:
     """Print the scores of runs, and their differences."""
-    from isthmus.metrics import METRICS
+    from isthmus.metrics import measure_of
     from isthmus.recipes.evaluation import Evaluation
 
     evaluations = [Evaluation.load(run) for run in runs]
@@ -132,7 +132,7 @@ def _compare_runs(runs: list[Path]) -> None:
         baseline = next(method for method in _BASELINES if method in table)
         cells = (str(table[baseline].get(metric, "–")) for metric in common)
         rows.append([f"  its {baseline}", *cells])
-    show_table(["", *(METRICS[metric].title for metric in common)], rows)
+    show_table(["", *(measure_of(metric).title for metric in common)], rows)
     for run, other in zip(runs[1:], evaluations[1:], strict=True):
         _compare_pair(runs[0], evaluations[0], run, other, common)
 
@@ -141,7 +141,8 @@ def _compare_pair(
     first: Path, its: Evaluation, second: Path, other: Evaluation, common: list[str]
 ) -> None:
     """Print the mean differences, sample by sample, of two runs."""
-    from isthmus.metrics import METRICS, bootstrap_mean
+    from isthmus.metrics import measure_of
+    from isthmus.recipes.evaluation import mean_of_known
 
     if other.data != its.data:
         typer.echo(
@@ -151,8 +152,8 @@ def _compare_pair(
         return
     for metric in common:
         difference = other.values["model"][metric] - its.values["model"][metric]
-        estimate = bootstrap_mean(difference, its.groups)
+        estimate = mean_of_known(difference, its.groups)
         typer.echo(
-            f"{METRICS[metric].title}: {second} minus {first} is {estimate}"
+            f"{measure_of(metric).title}: {second} minus {first} is {estimate}"
             f" over {estimate.cases} paired samples"
         )

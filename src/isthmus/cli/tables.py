@@ -44,11 +44,11 @@ def show_table(header: Sequence[str], rows: Rows) -> None:
 
 def show_scores(evaluation: Evaluation) -> None:
     """Print means with 95 % intervals of a model and its baselines."""
-    from isthmus.metrics import METRICS
+    from isthmus.metrics import measure_of
 
     table = evaluation.table()
     metrics = evaluation.metrics
-    header = ["", *(METRICS[metric].title for metric in metrics)]
+    header = ["", *(measure_of(metric).title for metric in metrics)]
     rows = [
         [method, *(str(row.get(metric, "–")) for metric in metrics)]
         for method, row in table.items()

@@ -26,6 +26,7 @@ from isthmus.metrics.contraction import (
 )
 from isthmus.metrics.field_of_view import field_of_view_scores
 from isthmus.metrics.membranes import cells, membrane_scores
+from isthmus.metrics.naming import measure_of
 from isthmus.metrics.overlap import Overlap, mask_squared_error, mean_iou, overlap_counts
 from isthmus.metrics.retrieval import precision_at_k, recall_at_k
 from isthmus.metrics.segmentation import (
@@ -73,6 +74,7 @@ __all__ = [
     "mask_squared_error",
     "matched_accuracy",
     "mean_iou",
+    "measure_of",
     "membrane_scores",
     "overlap_counts",
     "precision_at_k",

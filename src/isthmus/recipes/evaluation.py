@@ -42,7 +42,8 @@ class Evaluation:
     ----------
     values
         Per-sample values ``(N,)`` by method (``"model"``, ``"PCA"``, ``"untrained network"``, ...)
-        and metric; a metric may be missing where a method has no such score.
+        and metric; a metric may be missing where a method has no such score, and be NaN for samples
+        that have none, which no mean counts.
     groups
         Group of each sample, or ``None``.
     data
@@ -79,7 +80,9 @@ class Evaluation:
     def _estimates(self) -> dict[str, dict[str, Estimate]]:
         return {
             method: {
-                metric: bootstrap_mean(values, self.groups) for metric, values in columns.items()
+                metric: mean_of_known(values, self.groups)
+                for metric, values in columns.items()
+                if not np.isnan(values).all()
             }
             for method, columns in self.values.items()
         }
@@ -130,7 +133,7 @@ class Evaluation:
             groups = found.pop("groups", None)
             values: dict[str, dict[str, Array]] = {}
             for name, column in found.items():
-                method, metric = name.split("/")
+                method, metric = name.split("/", 1)
                 values.setdefault(method, {})[metric] = column
             part = summary.get("part", "test")
             evaluation = cls(values, groups, summary["data"], summary["facts"], part)
@@ -145,3 +148,9 @@ class Evaluation:
             raise ModelFileError(
                 f"{folder} holds a damaged evaluation ({error}); run `isthmus evaluate {folder}`."
             ) from error
+
+
+def mean_of_known(values: Array, groups: Array | None) -> Estimate:
+    """Mean and interval of the values that are not NaN."""
+    known = ~np.isnan(values)
+    return bootstrap_mean(values[known], None if groups is None else groups[known])

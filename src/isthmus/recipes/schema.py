@@ -17,7 +17,7 @@ from isthmus.core.registry import explain, nearest
 from isthmus.core.settings import Fraction, NonNegativeInt, PositiveInt
 from isthmus.data import CATALOGUE
 from isthmus.data.reading import Reading
-from isthmus.metrics import METRICS
+from isthmus.metrics import measure_of
 from isthmus.models import MODELS
 from isthmus.training import Plan
 
@@ -38,8 +38,10 @@ class DataSettings(Reading):
         Name of a known set, or path of a file or folder (``--data`` replaces it).
     classes
         Use only samples of these classes, in all parts.
+    values, masks, images, index, ignore
+        Of images with label maps, see `isthmus.data.read_pairs`.
     validation, test
-        Shares held out; a set with a test part of its own keeps it.
+        Shares held out, or patterns of names; a set with a part of its own keeps it.
     limit
         Use only so many training samples.
     random_state
@@ -48,14 +50,31 @@ class DataSettings(Reading):
 
     source: str | None = None
     classes: Annotated[tuple[str, ...], MinLen(1)] | None = None
-    validation: Fraction = 0.1
-    test: Fraction = 0.2
+    values: dict[str, Value] | None = None
+    masks: str | None = None
+    images: str | None = None
+    index: str | None = None
+    ignore: tuple[int | str, ...] | None = None
+    validation: Share = 0.1
+    test: Share = 0.2
     limit: PositiveInt | None = None
     random_state: NonNegativeInt = 0
 
     def reading(self) -> dict[str, Any]:
         """Those of the settings that `isthmus.data.read` takes."""
         return self.model_dump(include=set(Reading.model_fields))
+
+    def pairs(self) -> dict[str, Any]:
+        """Those of the settings that `isthmus.data.read_pairs` takes."""
+        own = set(signature(read_pairs).parameters) - {"source"}
+        return self.model_dump(include=own)
+
+    def limited(self, parts: Split) -> Split:
+        """The parts, of the first as many samples as `limit` allows."""
+        if self.limit is None:
+            return parts
+        order = np.random.default_rng(self.random_state).permutation(parts.train)
+        return Split(np.sort(order[: self.limit]), parts.validation, parts.test)
 
 
 class Recipe(BaseModel):
@@ -95,7 +114,7 @@ class Recipe(BaseModel):
     def _complete(self) -> Self:
         """Check model and training together, by the estimator's signature, and fill them in."""
         for name in self.quoted:
-            METRICS[name]  # refuses an unknown one
+            measure_of(name)  # refuses an unknown one
         defaults = defaults_of("model", self.model)
         known = set(defaults) - {"verbose"}
         refuse_unknown("model", self.model, known - _TRAINING_KEYS)

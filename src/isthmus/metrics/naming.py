@@ -1,0 +1,33 @@
+"""What a column of scores is called, and which way it is better."""
+
+from __future__ import annotations
+
+from isthmus.core.errors import SettingError
+from isthmus.core.registry import nearest
+from isthmus.metrics._base import METRICS
+from isthmus.metrics.segmentation import MEASURES, Measure
+
+
+def measure_of(name: str) -> Measure:
+    """Title and direction of a metric, or of a measure of label maps.
+
+    Parameters
+    ----------
+    name
+        Of `METRICS` or `MEASURES`; or ``"dice/lung"``, a measure of one class.
+
+    Raises
+    ------
+    SettingError
+        If there is none of that name.
+    """
+    measure, _, label = name.partition("/")
+    if name in METRICS:
+        return Measure(METRICS[name].title, METRICS[name].higher_is_better)
+    if measure in MEASURES:
+        found = MEASURES[measure]
+        return found._replace(title=f"{found.title} of {label}") if label else found
+    known = [*METRICS, *MEASURES]
+    raise SettingError(
+        f"Unknown metric '{name}'{nearest(name, known)}. Choose from: {', '.join(known)}."
+    )
