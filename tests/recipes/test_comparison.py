@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import trustworthiness
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -22,9 +25,10 @@ from isthmus.corruption import CORRUPTIONS
 from isthmus.data import CATALOGUE, DataSet, read, split, write_table
 from isthmus.metrics import bootstrap_mean, bootstrap_mean_of_seeds, matched_accuracy
 from isthmus.recipes import comparison_names, find_comparison, find_recipe
-from isthmus.recipes.benchmark import Benchmark, PrincipalComponents
+from isthmus.recipes.benchmark import Benchmark
 from isthmus.recipes.comparing import Table, run_comparison
 from isthmus.recipes.comparison import Comparison, parse_comparison
+from isthmus.recipes.reductions import UMAP, PrincipalComponents
 from isthmus.recipes.restoration import corrupt
 from isthmus.training import Rows
 
@@ -58,7 +62,11 @@ network = { tied = true }
 [models.by-class]
 kind = "class_encoder"
 """
-COLUMNS = ["squared_error", "probe_accuracy", "kmeans_accuracy", "active_units", "robustness"]
+NEIGHBOURHOODS = ["trustworthiness", "continuity"]
+COLUMNS = [
+    *("squared_error", "probe_accuracy", "kmeans_accuracy", "active_units", "robustness"),
+    *NEIGHBOURHOODS,
+]
 
 
 def parse(*changes: str, text: str = TEXT) -> Comparison:
@@ -300,6 +308,9 @@ def test_the_numbers_of_one_model_found_by_hand(done: tuple[Path, Table]) -> Non
         noise = CORRUPTIONS.build({"kind": "gaussian", "sigma": 0.3})
         noisy = model.transform(16 * corrupt(noise, test / 16))
         by_column["robustness"].append(probe.predict(noisy) == labels)
+        pixels = test.reshape(len(test), -1)
+        for name, pair in zip(NEIGHBOURHOODS, [(pixels, codes), (codes, pixels)], strict=True):
+            by_column[name].append(trustworthiness(*pair, n_neighbors=10))
     for name, values in by_column.items():
         estimate = table.rows["few-units"].columns[name]
         mean = np.mean(values)
@@ -545,3 +556,64 @@ def test_pca_of_each_code_size_stands_in_the_table(tmp_path: Path) -> None:
     eight, three = (table.rows[f"PCA, {units}"] for units in (8, 3))
     assert three.columns["squared_error"].mean > 1.5 * eight.columns["squared_error"].mean
     assert three.parameters < eight.parameters / 2
+
+
+# -- UMAP -------------------------------------------------------------------------------------
+
+
+class StandIn:
+    """What is used of `umap.UMAP`: its first coordinates are those of the samples."""
+
+    def __init__(self, n_components: int, random_state: int, n_jobs: int) -> None:
+        assert (random_state, n_jobs) == (0, 1)
+        self.n_components = n_components
+
+    def fit(self, X: Any) -> StandIn:
+        self.embedding_ = self.transform(X)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return X[:, 20 : 20 + self.n_components]
+
+
+@pytest.fixture
+def umap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=StandIn))
+    monkeypatch.setattr(UMAP, "installed", lambda: True)
+
+
+SIZES = ["models.few-units.code_size=40", "seeds=[0]", "umap=true"]
+
+
+@pytest.mark.usefixtures("umap")
+def test_umap_of_small_sizes_stands_in_the_table(tmp_path: Path) -> None:
+    table = run_comparison(parse(*SIZES), tmp_path / "two")
+    names = ["PCA, 8", "PCA, 40", "UMAP, 8", "untrained network"]
+    assert list(table.rows)[3:] == names  # 40 units are too many for UMAP
+    row = table.rows["UMAP, 8"]
+    assert list(row.columns) == NEIGHBOURHOODS
+    benchmark = Benchmark.read(parse())
+    assert row.parameters == 8 * len(benchmark.split.train)
+    flat = benchmark.test.reshape(len(benchmark.test), -1) / 16
+    expected = trustworthiness(flat, flat[:, 20:28], n_neighbors=10)
+    assert row.columns["trustworthiness"].mean == pytest.approx(expected)
+    assert row.columns["trustworthiness"].cases == 180
+    written = {row["model"]: row for row in csv.DictReader(table.to_csv().splitlines())}
+    assert written["UMAP, 8"]["squared_error"] == written["UMAP, 8"]["squared_error_low"] == ""
+    assert float(written["UMAP, 8"]["continuity"]) == row.columns["continuity"].mean
+
+
+def test_umap_that_is_not_installed_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UMAP, "installed", lambda: False)
+    lines: list[str] = []
+    table = run_comparison(parse(*SIZES), tmp_path / "two", lines.append)
+    assert lines[0] == "UMAP is left out, since it is not installed: pip install 'isthmus[umap]'"
+    assert not any("UMAP" in name for name in table.rows)
+
+
+def test_umap_lays_out_at_most_5000_samples(umap: None) -> None:
+    scaling = Benchmark.read(parse()).scaling
+    samples = np.zeros((9000, 8, 8), np.float32)
+    assert UMAP(3, scaling).fit(Rows(samples, np.arange(9000))).parameters == 3 * 4500

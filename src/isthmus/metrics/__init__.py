@@ -9,6 +9,7 @@ from isthmus.metrics.code_space import (
     continuity,
     in_holes,
     trustworthiness,
+    trustworthiness_samples,
 )
 from isthmus.metrics.codes import (
     active_units,
@@ -55,4 +56,5 @@ __all__ = [
     "reconstruction",
     "restoration",
     "trustworthiness",
+    "trustworthiness_samples",
 ]
