@@ -83,7 +83,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: text, tables (several stand side by side), pictures, a note.
+    """A part of a page: text, tables and pictures (several stand side by side), a note.
 
     Attributes
     ----------
@@ -125,13 +125,11 @@ def findings(
 
 
 def words_of_model(model: Any, folder: Path | str) -> str:
-    """What a model is, for a sentence."""
+    """What a model is, and where, for a sentence."""
     units = " × ".join(map(str, model.network_.code_shape))
     known = model.data_.get("name")
-    return (
-        f"the {units} code units of `{folder}` ({type(model).__name__}"
-        f"{f', trained on {known}' if known else ''})"
-    )
+    trained = f", trained on {known}" if known else ""
+    return f"`{folder}` ({type(model).__name__} of {units} code units{trained})"
 
 
 def number(value: float) -> str:
