@@ -603,6 +603,12 @@ def test_umap_of_small_sizes_stands_in_the_table(tmp_path: Path) -> None:
     assert float(written["UMAP, 8"]["continuity"]) == row.columns["continuity"].mean
 
 
+@pytest.mark.usefixtures("umap")
+def test_umap_needs_two_samples_for_each_unit(tmp_path: Path) -> None:
+    table = run_comparison(parse(*SIZES, "data.limit=15"), tmp_path / "two")
+    assert not any("UMAP" in name for name in table.rows)
+
+
 def test_umap_that_is_not_installed_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

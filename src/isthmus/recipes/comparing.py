@@ -256,7 +256,8 @@ class _Work:
     def _reductions(self) -> list[tuple[str, int]]:
         """Kinds and sizes; UMAP where it is wanted and installed."""
         sizes = self._sizes()
-        small = [units for units in sizes if units <= UMAP_UNITS]
+        most = min(UMAP_UNITS, len(self.benchmark.split.train) // 2)  # its eigenvectors are fewer
+        small = [units for units in sizes if units <= most]
         with_umap = self.comparison.umap and UMAP.installed()
         return [("PCA", units) for units in sizes] + [
             ("UMAP", units) for units in small if with_umap
