@@ -9,7 +9,6 @@ from claims_common import (
     CYCLE,
     Array,
     Components,
-    Pixels,
     Table,
     Trial,
     gain,
@@ -17,14 +16,12 @@ from claims_common import (
     percent,
     squared_errors,
 )
-from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import SVC
 
-from isthmus.latent.augmentation import codes_between
+from isthmus.data.scaling import SCALINGS
 from isthmus.latent.generation import draw_codes, nearest_distances
 from isthmus.metrics import class_overlap, continuity, in_holes, trustworthiness
 from isthmus.models import Autoencoder, VariationalAutoencoder
+from isthmus.recipes.few_labels import FewLabels, classifiers
 
 _SETTINGS: dict[str, Any] = {
     "network": {
@@ -40,6 +37,7 @@ _SETTINGS: dict[str, Any] = {
     "optimizer": {"kind": "muon", "weight_decay": 0.1},
     "schedule": CYCLE,
 }
+_NEW = 100  # synthetic images of each class
 _SOME = 2_000  # images for measures that look at all pairs
 
 
@@ -82,27 +80,29 @@ def augmented(trial: Trial) -> Table:
     The autoencoders have seen all training images, without labels; each seed draws other labelled
     images.
     """
-    coders = {
-        "between images": [Pixels() for _ in trial.seeds],
-        "between codes, autoencoder, 10": trial.fit(Autoencoder(code_size=10, **_SETTINGS)),
-        "between codes, variational, 10": trial.fit(
-            VariationalAutoencoder(code_size=10, **_SETTINGS)
+    none: list[Any] = [None] * len(trial.seeds)
+    ways = {
+        "none": (0, none),
+        "between images": (_NEW, none),
+        "between codes, autoencoder, 10": (_NEW, trial.fit(Autoencoder(code_size=10, **_SETTINGS))),
+        "between codes, variational, 10": (
+            _NEW,
+            trial.fit(VariationalAutoencoder(code_size=10, **_SETTINGS)),
         ),
     }
-    classifiers = {
-        "logistic": LogisticRegression(max_iter=2000),
-        "SVM": SVC(C=10),
-    }
+    parts = (trial.train, trial.train_labels, trial.test, trial.test_labels)
+    few = FewLabels(*parts, SCALINGS.build("none"))
     rows = []
     for labelled in (5, 20):
         base: dict[str, list[Array]] = {}
-        for name, fitted in {"none": [None] * len(trial.seeds), **coders}.items():
+        for name, (new, fitted) in ways.items():
+            taught = [
+                few.taught(labelled, seed, new, model)
+                for seed, model in zip(trial.seeds, fitted, strict=True)
+            ]
             cells = [f"{labelled}", name]
-            for title, classifier in classifiers.items():
-                hits = [
-                    _hits(trial, classifier, labelled, model, seed)
-                    for seed, model in zip(trial.seeds, fitted, strict=True)
-                ]
+            for title, classifier in classifiers().items():
+                hits = [few.hits(classifier, *samples) for samples in taught]
                 base.setdefault(title, hits)
                 cells += [percent(hits), "" if name == "none" else gain(hits, base[title])]
             rows.append(cells)
@@ -112,21 +112,6 @@ def augmented(trial: Trial) -> Table:
     )
     columns = ["labelled, per class", "new", "logistic, %", "gain", "SVM, %", "gain"]
     return Table(columns, rows, note)
-
-
-def _hits(trial: Trial, classifier: Any, labelled: int, model: Any, seed: int) -> Array:
-    """Whether each test image is classified rightly, taught by a few and perhaps new ones."""
-    order = np.random.default_rng(seed).permutation(len(trial.train))
-    classes = np.unique(trial.train_labels)
-    chosen = np.concatenate([order[trial.train_labels[order] == c][:labelled] for c in classes])
-    images, labels = trial.train[chosen], trial.train_labels[chosen]
-    if model is not None:
-        codes, added = codes_between(model.transform(images), labels, 100, seed=seed)
-        new = codes if isinstance(model, Pixels) else model.inverse_transform(codes)
-        new = new.reshape(-1, *images.shape[1:])
-        images, labels = np.concatenate([images, new]), np.concatenate([labels, added])
-    taught = clone(classifier).fit(images.reshape(len(images), -1), labels)
-    return np.asarray(taught.predict(trial.test.reshape(len(trial.test), -1)) == trial.test_labels)
 
 
 def _scores(trial: Trial, model: Any) -> list[Any]:

@@ -14,6 +14,7 @@ from typer.testing import Result
 from isthmus.data import read, write_images
 from isthmus.recipes import parse_recipe
 from isthmus.recipes.runner import start_run
+from support.pages import read_page
 from support.recipes import RECIPE
 
 pytest.importorskip("constriction")
@@ -94,7 +95,9 @@ def test_bad_input_to_decompress(
 def test_rates_are_a_table_and_a_picture(call: Call, pictures: Path, here: Path) -> None:
     shown = call("rate-distortion", pictures, "rates.csv", "--samples", "10").stdout
     table = pl.read_csv("rates.csv")
-    assert shown == f"Wrote {len(table)} rows to rates.csv and a picture to rates.png\n"
+    assert shown == (
+        f"Wrote {len(table)} rows to rates.csv, a picture to rates.png and a page to rates.html\n"
+    )
     assert table.columns[:4] == ["method", "setting", "bits_per_pixel", "psnr"]
     assert set(table["method"].str.split(",").list.first()) == {
         *("model", "PCA 2", "PCA 4", "PCA 8", "PCA 16", "PCA 32", "JPEG", "WebP", "PNG"),
@@ -102,6 +105,16 @@ def test_rates_are_a_table_and_a_picture(call: Call, pictures: Path, here: Path)
     }
     with Image.open("rates.png") as picture:
         assert picture.width > picture.height
+    page = read_page(here / "rates.html")
+    assert page.pictures == [(here / "rates.png").read_bytes()]
+    assert "of 6 test images" in page.text
+    model, jpeg = (
+        table.filter(pl.col("method") == name).sort("bits_per_pixel")
+        for name in ("model", "JPEG, mosaic")
+    )
+    enough = jpeg.filter(pl.col("psnr") >= model["psnr"][0])["bits_per_pixel"].min()
+    assert f"JPEG, mosaic{enough:.4g}" in page.text
+    assert f"step 2: {model['psnr'][0]:.1f} dB" in page.text
 
 
 def test_bad_input_to_rates(refuse: Refuse, pictures: Path, trees: Path) -> None:

@@ -48,6 +48,7 @@ def test_the_verbs_are_these() -> None:
         "interpolate",
         "traverse",
         "augment",
+        "few-labels",
         "compress",
         "decompress",
         "rate-distortion",

@@ -13,6 +13,7 @@ from typer.testing import Result
 
 import isthmus
 from isthmus.data import read, write_images
+from support.pages import read_page
 
 Call = Callable[..., Result]
 Refuse = Callable[..., str]
@@ -43,6 +44,13 @@ def test_neighbours_of_a_known_set(call: Call, index: Path, digits: Path, here: 
     assert row["distance"] == pytest.approx(distance, abs=1e-6)
     with Image.open(here / "found/sheet.png") as picture:
         assert min(picture.size) > 100
+    page = read_page(here / "found/report.html")
+    assert page.pictures == [(here / "found/sheet.png").read_bytes()]
+    for line in shown.splitlines()[1:]:  # codes, PCA, raw samples, untrained network
+        name, mean = line.removeprefix("Precision at 3 by ").split(" [")[0].split(": ")
+        assert f"{name}{mean}" in page.text
+    assert "1,797 queries are in the index themselves" in page.text
+    assert "2class 120 class 1" in page.text  # a query is its own first neighbour
 
 
 def test_neighbours_of_an_image_file(call: Call, index: Path, here: Path) -> None:
@@ -59,9 +67,16 @@ def test_tables_have_neighbours_but_no_sheet(call: Call, trees: Path, here: Path
     source = trees.parent / "trees.csv"
     call("index", trees, source, "index", "--metric", "cosine")
     call("search", "index", source, "found", "--k", "2")
-    assert [path.name for path in (here / "found").iterdir()] == ["neighbours.csv"]
+    names = {path.name for path in (here / "found").iterdir()}
+    assert names == {"neighbours.csv", "report.html"}
+    page = read_page(here / "found/report.html")
+    assert not page.pictures
+    assert "least cosine distance" in page.text
     call("cluster", trees, source, "groups", "--clusters", "2")
-    assert {path.name for path in (here / "groups").iterdir()} == {"assignments.csv", "groups.csv"}
+    names = {path.name for path in (here / "groups").iterdir()}
+    assert names == {"assignments.csv", "groups.csv", "report.html"}
+    cards = read_page(here / "groups/report.html").text
+    assert "kind = kmeans, clusters = 2, random_state = 0" in cards
     rows, groups = (pl.read_csv(here / f"groups/{name}.csv") for name in ("assignments", "groups"))
     source = pl.read_csv(trees.parent / "trees.csv")
     for group in groups.iter_rows(named=True):
@@ -78,6 +93,10 @@ def test_tables_have_neighbours_but_no_sheet(call: Call, trees: Path, here: Path
         most = max(apart, key=lambda name: apart[name])
         assert group["sets it apart"].startswith(f"{most} ")
         assert f"{apart[most]:.1f} σ" in group["sets it apart"]
+        overall = source[most].mean()
+        cells = (most, f"{means[most]:.4g}", f"{overall:.4g}", f"{means[most] - overall:+.4g}")
+        assert f"Group {group['cluster']}: {len(own)} rows, {group['share']:.1%}" in cards
+        assert "".join(cells) in cards
 
 
 def test_what_cannot_be_searched(
@@ -112,12 +131,22 @@ def test_clusters(call: Call, digits: Path, here: Path, kind: str) -> None:
     table = pl.read_csv(here / "groups/assignments.csv")
     assert table.columns == ["name", "cluster", "class"]
     assert set(table["cluster"]) == set(range(6))
-    assert {path.name for path in (here / "groups").iterdir()} == {"assignments.csv", "sheet.png"}
+    names = {path.name for path in (here / "groups").iterdir()}
+    assert names == {"assignments.csv", "sheet.png", "report.html"}
+    page = read_page(here / "groups/report.html")
+    assert (here / "groups/sheet.png").read_bytes() in page.pictures
+    assert len(page.pictures) == 2  # and the codes
+    for number in lines[2].split()[1:] + lines[3].split()[-4:]:
+        assert number.rstrip("0") in page.text
 
 
 def test_dense_clusters_leave_noise_out(call: Call, digits: Path) -> None:
     options = ["--kind", "hdbscan", "--set", "min_cluster_size=30"]
-    assert "left out as noise" in call("cluster", digits, "digits", "groups", *options).stdout
+    shown = call("cluster", digits, "digits", "groups", *options).stdout
+    noise = int(shown.partition(" left out as noise")[0].split()[-1])
+    page = read_page(Path("groups/report.html"))
+    assert f"{noise:,} samples left out as noise" in page.text
+    assert f"Noise{noise:,}" in page.text
 
 
 def test_deep_clusters_bring_their_model(call: Call, digits: Path, here: Path) -> None:

@@ -14,6 +14,7 @@ from sklearn.datasets import load_digits
 from typer.testing import Result
 
 import isthmus
+from support.pages import read_page
 
 from .conftest import call_app
 
@@ -127,6 +128,29 @@ def test_augmentation_writes_each_class_apart(
     assert "The classes of" in refuse("augment", digits, photos, "other")
     assert "written to a folder, not to 'a.npy'" in refuse("augment", digits, "labelled", "a.npy")
     assert "to .csv or .parquet, not" in refuse("augment", trees, "labelled", "a.npy")
+
+
+def test_few_labels_are_a_table_a_picture_and_a_page(
+    call: Call, refuse: Refuse, trees: Path, here: Path
+) -> None:
+    options = ["--draws", 3, "--per-class", 4]
+    shown = call("few-labels", trees, "few.csv", *options).stdout.splitlines()
+    assert shown[0] == "5 labelled samples of each class: done"
+    assert shown[-1].startswith("Wrote 12 rows to few.csv, a picture to few.png and a page to few")
+    table = pl.read_csv(here / "few.csv")
+    assert table.columns[:4] == ["labelled", "new", "classifier", "accuracy"]
+    assert set(table["labelled"]) == {5, 10}
+    paired = table.filter(pl.col("new") != "none")
+    without = table.filter(pl.col("new") == "none").select("labelled", "classifier", "accuracy")
+    both = paired.join(without, on=["labelled", "classifier"])
+    difference = both["accuracy"] - both["accuracy_right"]
+    np.testing.assert_allclose(both["gain"], difference, atol=1e-12)
+    page = read_page(here / "few.html")
+    assert page.pictures == [(here / "few.png").read_bytes()]
+    assert shown[-2] in page.text  # helped, harmed or neither
+    for mean in table["accuracy"]:
+        assert f"{100 * mean:.2f}" in page.text
+    assert "not to 'few.txt'" in refuse("few-labels", trees, "few.txt")
 
 
 def test_what_makes_no_sense_is_refused(

@@ -5,9 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
+from sklearn.manifold import trustworthiness as of_sklearn
 
 from isthmus.core.errors import DataError
-from isthmus.metrics import class_overlap, continuity, in_holes, trustworthiness
+from isthmus.metrics import (
+    class_overlap,
+    continuity,
+    in_holes,
+    trustworthiness,
+    trustworthiness_samples,
+)
 
 K = 5
 
@@ -22,8 +29,8 @@ def venna_kaski(samples, codes):
     count = len(samples)
     ranks = cdist(samples, samples).argsort(1).argsort(1)  # 0 is the sample itself
     near = cdist(codes, codes).argsort(1)[:, 1 : K + 1]
-    excess = sum(max(0, ranks[i, j] - K) for i in range(count) for j in near[i])
-    return 1 - 2 / (count * K * (2 * count - 3 * K - 1)) * excess
+    excess = np.array([sum(max(0, ranks[i, j] - K) for j in near[i]) for i in range(count)])
+    return 1 - 2 / (K * (2 * count - 3 * K - 1)) * excess
 
 
 def test_a_turned_space_keeps_all_neighbourhoods(points):
@@ -34,13 +41,21 @@ def test_a_turned_space_keeps_all_neighbourhoods(points):
 
 def test_both_follow_the_formula_and_tell_folding_from_tearing(points):
     folded = points[:, :2]  # far samples become neighbours
-    assert trustworthiness(points, folded, K) == pytest.approx(venna_kaski(points, folded))
-    assert continuity(points, folded, K) == pytest.approx(venna_kaski(folded, points))
+    assert trustworthiness(points, folded, K) == pytest.approx(venna_kaski(points, folded).mean())
+    assert continuity(points, folded, K) == pytest.approx(venna_kaski(folded, points).mean())
     line = np.sort(points[:, 0])[:, None]
     torn = np.concatenate([line[:40], line[40:] + 100])  # the middle neighbours lose each other
     assert trustworthiness(line, torn, K) > continuity(line, torn, K)
     images = points.reshape(80, 2, 2)
     assert trustworthiness(images, folded, K) == trustworthiness(points, folded, K)
+
+
+def test_the_mean_over_samples_is_that_of_scikit_learn(points):
+    codes = points[:, :2]
+    parts = trustworthiness_samples(points, codes, K)
+    np.testing.assert_allclose(parts, venna_kaski(points, codes))
+    assert trustworthiness(points, codes, K) == parts.mean()
+    assert parts.mean() == pytest.approx(of_sklearn(points, codes, n_neighbors=K))
 
 
 def test_too_few_samples_are_refused(points):

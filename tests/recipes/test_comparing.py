@@ -11,6 +11,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import trustworthiness
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -19,13 +20,17 @@ from isthmus.core.errors import DataError, SettingError
 from isthmus.corruption import CORRUPTIONS
 from isthmus.data import DataSet, read, split, write_table
 from isthmus.metrics import bootstrap_mean, bootstrap_mean_of_seeds, matched_accuracy
-from isthmus.recipes.benchmark import Benchmark, PrincipalComponents
+from isthmus.recipes.benchmark import Benchmark
 from isthmus.recipes.comparing import Table, run_comparison
+from isthmus.recipes.reductions import PrincipalComponents
 from isthmus.recipes.restoration import corrupt
 from isthmus.training import Rows
-from support.comparisons import TEXT, parse
+from support.comparisons import NEIGHBOURHOODS, TEXT, parse
 
-COLUMNS = ["squared_error", "probe_accuracy", "kmeans_accuracy", "active_units", "robustness"]
+COLUMNS = [
+    *("squared_error", "probe_accuracy", "kmeans_accuracy", "active_units", "robustness"),
+    *NEIGHBOURHOODS,
+]
 
 
 def test_a_comparison_makes_the_files_that_it_promises(compared: tuple[Path, Table]) -> None:
@@ -117,6 +122,9 @@ def test_the_numbers_of_one_model_found_by_hand(compared: tuple[Path, Table]) ->
         noise = CORRUPTIONS.build({"kind": "gaussian", "sigma": 0.3})
         noisy = model.transform(16 * corrupt(noise, test / 16))
         by_column["robustness"].append(probe.predict(noisy) == labels)
+        pixels = test.reshape(len(test), -1)
+        for name, pair in zip(NEIGHBOURHOODS, [(pixels, codes), (codes, pixels)], strict=True):
+            by_column[name].append(trustworthiness(*pair, n_neighbors=10))
     for name, values in by_column.items():
         estimate = table.rows["few-units"].columns[name]
         mean = np.mean(values)

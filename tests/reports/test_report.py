@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -20,32 +17,10 @@ from isthmus.recipes import parse_recipe
 from isthmus.recipes.runner import Run, start_run
 from isthmus.reports import figures, pictures, write_report
 from isthmus.reports.style import look
+from support.pages import Page, read_page
 from support.recipes import RECIPE
 
 Make = Callable[..., Run]
-_VOID = {"meta", "img", "br"}
-
-
-class Page(HTMLParser):
-    """Elements with their attributes, and whether each is closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in _VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @pytest.fixture
@@ -79,17 +54,11 @@ def check_page(run: Run, *expected: str) -> Page:
     """Write the report; it must stand alone and show these pictures, as PNG files too."""
     path = write_report(run)
     assert path == run.folder / "report.html"
-    text = path.read_text(encoding="utf-8")
-    assert not re.search(r"https?:|src=\"(?!data:)|@import|url\(|<link|<script", text)
-    page = Page(text)
-    assert set(page.open) <= {"html"}
-    shown = [attributes for tag, attributes in page.elements if tag == "img"]
-    assert all(attributes["alt"] for attributes in shown)
+    page = read_page(path)
     files = {file.name for file in (run.folder / "pictures").iterdir()}
     assert files == {f"{name}.png" for name in expected}
     contents = {(run.folder / "pictures" / name).read_bytes() for name in files}
-    inside = {base64.b64decode(str(image["src"]).partition("base64,")[2]) for image in shown}
-    assert inside == contents
+    assert set(page.pictures) == contents
     for content in contents:
         with Image.open(io.BytesIO(content)) as image:
             image.verify()

@@ -36,5 +36,8 @@ kind = "class_encoder"
 """
 
 
+NEIGHBOURHOODS = ["trustworthiness", "continuity"]
+
+
 def parse(*changes: str, text: str = TEXT) -> Comparison:
     return parse_comparison(text, "two", changes)

@@ -55,7 +55,9 @@ def decompress(
 
 def rate_distortion(
     run: Annotated[Path, typer.Argument(help="Folder of a run on images of 8 bits.")],
-    out: Annotated[Path, typer.Argument(help="Table (.csv, .parquet); a picture goes beside it.")],
+    out: Annotated[
+        Path, typer.Argument(help="Table (.csv, .parquet); beside it a picture, a page.")
+    ],
     samples: Annotated[int, typer.Option(min=1, help="Test images at most.")] = 2000,
 ) -> None:
     """Measure bits and quality of a run's test images over many steps, beside other codecs.
@@ -63,9 +65,9 @@ def rate_distortion(
     Example: `isthmus rate-distortion runs/mnist-codec rates.csv`
     """
     from isthmus.recipes.rate_distortion import write_rates
-    from isthmus.reports.rates import write_rate_curves
+    from isthmus.reports.rates import write_rate_report
 
-    picture = out.with_suffix(".png")
+    picture, page = out.with_suffix(".png"), out.with_suffix(".html")
     rates = write_rates(run, out, samples=samples)
-    write_rate_curves(rates, picture)
-    typer.echo(f"Wrote {len(rates)} rows to {out} and a picture to {picture}")
+    write_rate_report(run, rates, picture, page)
+    typer.echo(f"Wrote {len(rates)} rows to {out}, a picture to {picture} and a page to {page}")

@@ -103,7 +103,7 @@ def _compare_family(name_or_path: str, settings: list[str], out: Path | None) ->
     table = run_comparison(comparison, out, typer.echo)
     rows = []
     for title, row in table.rows.items():
-        measured = (str(estimate) for estimate in row.columns.values())
+        measured = (str(row.columns.get(column, "–")) for column in table.columns)
         rows.append([title, *measured, f"{row.parameters:,}", f"{row.seconds.mean:.1f}"])
     header = ["", *(COLUMNS[column] for column in table.columns), "parameters", "seconds"]
     show_table(header, rows)

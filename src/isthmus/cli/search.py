@@ -45,7 +45,7 @@ def search(
         Path | None, typer.Option(help="Where the model is now; by default where it was.")
     ] = None,
 ) -> None:
-    """Write the nearest samples of an index: neighbours.csv and, of images, sheet.png.
+    """Write the nearest samples of an index: neighbours.csv, report.html, of images sheet.png.
 
     Example: `isthmus search digits-index photo.png found --k 10`
     """
@@ -56,7 +56,7 @@ def search(
     found = search_files(index, query, k=k, model_folder=model)
     write_search(found, out)
     typer.echo(f"Wrote {k} neighbours of {len(found.queries)} samples to {out}")
-    for name, estimate in found.precision().items():
+    for name, estimate in found.precision.items():
         typer.echo(f"Precision at {k} by {name}: {estimate}")
 
 
@@ -74,10 +74,10 @@ def cluster(
         typer.Option("--set", help="A setting of the kind: a=b. May be given several times."),
     ] = None,
 ) -> None:
-    """Cluster the codes of data: assignments.csv; of images sheet.png, of a table groups.csv.
+    """Cluster the codes of data: assignments.csv and report.html.
 
-    Where classes are known, scores are printed beside those of the raw samples. The kind deep tunes
-    the encoder, and writes the model too.
+    Beside them of images sheet.png, of a table groups.csv. Scores are printed beside those of the
+    raw samples. The kind deep tunes the encoder, and writes the model too.
 
     Example: `isthmus cluster runs/digits-2d digits groups --kind kmeans --clusters 10`
     """

@@ -1,4 +1,4 @@
-"""``isthmus sample``, ``interpolate``, ``traverse`` and ``augment``."""
+"""``isthmus sample``, ``interpolate``, ``traverse``, ``augment`` and ``few-labels``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from isthmus.cli.tables import show_table
 
 Model = Annotated[Path, typer.Argument(help="Folder of a run or of a model.")]
 Source = Annotated[str, typer.Argument(help="File, folder or name of the data.")]
@@ -127,3 +129,34 @@ def augment(
 
     count = augment_file(model, source, out, per_class=per_class, seed=seed)
     typer.echo(f"Wrote {count} new samples, {per_class} of each class, to {out}")
+
+
+def few_labels(
+    run: Annotated[Path, typer.Argument(help="Folder of a run on data with classes.")],
+    out: Annotated[
+        Path, typer.Argument(help="Table (.csv, .parquet); beside it a picture, a page.")
+    ],
+    draws: Annotated[int, typer.Option(min=2, help="Draws of the labelled samples.")] = 20,
+    per_class: Annotated[int, typer.Option(min=1, help="New samples of each class.")] = 100,
+) -> None:
+    """Measure what synthetic samples do for a classifier that has few labelled ones.
+
+    Beside samples between the codes of the run's model stand none, and samples between samples.
+
+    Example: `isthmus few-labels runs/mnist-augment few.csv`
+    """
+    from isthmus.recipes.few_labels import write_few_labels
+    from isthmus.reports.few_labels import verdict, write_few_labels_report
+
+    effects = write_few_labels(run, out, draws=draws, per_class=per_class, say=typer.echo)
+    picture, page = out.with_suffix(".png"), out.with_suffix(".html")
+    write_few_labels_report(run, effects, draws, per_class, picture, page)
+    show_table(
+        ["labelled, new", "classifier", "accuracy", "gain"],
+        [
+            [f"{one.labelled}, {one.new}", one.classifier, str(one.accuracy), str(one.gain)]
+            for one in effects
+        ],
+    )
+    typer.echo(verdict(effects))
+    typer.echo(f"Wrote {len(effects)} rows to {out}, a picture to {picture} and a page to {page}")

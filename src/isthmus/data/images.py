@@ -27,6 +27,7 @@ from isthmus.data.limits import check_memory
 from isthmus.data.pixels import convert
 from isthmus.data.problems import Problem, collect, raise_first
 
+
 def _as_size(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
     try:
         return check(value)

@@ -9,6 +9,7 @@ from isthmus.metrics.code_space import (
     continuity,
     in_holes,
     trustworthiness,
+    trustworthiness_samples,
 )
 from isthmus.metrics.codes import (
     active_units,
@@ -86,4 +87,5 @@ __all__ = [
     "segmentation_table",
     "surface_distances",
     "trustworthiness",
+    "trustworthiness_samples",
 ]

@@ -15,18 +15,22 @@ from isthmus.core.errors import DataError
 _KNOWN = 0.99  # share of held-out codes that are said to lie where codes are
 
 
-def trustworthiness(samples: NDArray[Any], codes: NDArray[Any], neighbours: int = 10) -> float:
-    """1 less a penalty for codes that are neighbours although their samples are not; best is 1.
+def trustworthiness_samples(
+    samples: NDArray[Any], codes: NDArray[Any], neighbours: int = 10
+) -> NDArray[np.float64]:
+    """1 less a penalty for codes near that of i whose samples are not near to it, ``(N,)``.
 
-    1 - 2 / (N K (2N - 3K - 1)) Σ_i Σ_{j among the K nearest codes of i, not samples} (r(i, j) - K),
-    r being the rank of sample j among the neighbours of i. Source: Venna and Kaski 2001.
+    1 - 2 / (K (2N - 3K - 1)) Σ_{j among the K nearest codes of i, not samples} (r(i, j) - K),
+    r being the rank of sample j among the neighbours of i; best is 1. The mean over i is the
+    trustworthiness; of ``(codes, samples)`` it is the continuity. Source: Venna and Kaski 2001.
 
     Raises
     ------
     DataError
         If there are not more than 2 K samples.
     """
-    from sklearn.manifold import trustworthiness as of_sklearn
+    from sklearn.metrics import pairwise_distances
+    from sklearn.neighbors import NearestNeighbors
 
     flat = np.asarray(samples).reshape(len(samples), -1)
     if len(flat) <= 2 * neighbours:
@@ -34,7 +38,26 @@ def trustworthiness(samples: NDArray[Any], codes: NDArray[Any], neighbours: int 
             f"{neighbours} neighbours are asked for, but there are {len(flat)} samples; give more"
             f" than {2 * neighbours}."
         )
-    return float(of_sklearn(flat, np.asarray(codes), n_neighbors=neighbours))
+    count = len(flat)
+    distances = pairwise_distances(flat)
+    np.fill_diagonal(distances, np.inf)  # the last of its own neighbours
+    ranks = np.empty((count, count), np.int64)
+    np.put_along_axis(ranks, distances.argsort(1), np.arange(1, count + 1)[None], 1)
+    near = NearestNeighbors(n_neighbors=neighbours).fit(np.asarray(codes))
+    found = np.take_along_axis(ranks, near.kneighbors(return_distance=False), 1)
+    excess = np.maximum(found - neighbours, 0).sum(1)
+    return np.asarray(1 - 2 / (neighbours * (2 * count - 3 * neighbours - 1)) * excess)
+
+
+def trustworthiness(samples: NDArray[Any], codes: NDArray[Any], neighbours: int = 10) -> float:
+    """Whether codes that are neighbours have samples that are: mean of `trustworthiness_samples`.
+
+    Raises
+    ------
+    DataError
+        If there are not more than 2 K samples.
+    """
+    return float(trustworthiness_samples(samples, codes, neighbours).mean())
 
 
 def continuity(samples: NDArray[Any], codes: NDArray[Any], neighbours: int = 10) -> float:

@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
 from isthmus.core.errors import SettingError
 from isthmus.corruption import CORRUPTIONS
@@ -22,11 +21,11 @@ from isthmus.metrics import (
     kmeans_clusters,
     linear_probe,
     matched_accuracy,
+    trustworthiness_samples,
 )
 from isthmus.recipes.comparison import Comparison
 from isthmus.recipes.restoration import corrupt
 from isthmus.recipes.runner import read_data
-from isthmus.recipes.scoring import scaled
 from isthmus.training import Rows
 
 Array = NDArray[Any]
@@ -36,13 +35,16 @@ COLUMNS = {
     "kmeans_accuracy": "k-means accuracy",
     "active_units": "active units",
     "robustness": "probe accuracy on noisy samples",
+    "trustworthiness": "trustworthiness",
+    "continuity": "continuity",
 }
 """Titles of what is measured, by name."""
 
 _REFERENCE = 10_000  # training samples at most that tell which code units are active
 _PROBED = 5_000  # of these at most, from which a linear probe learns
 _CLUSTERED = 10_000  # test samples at most
-_PCA_VALUES = 2**28  # numbers, 1 GiB of float32
+_NEAR = 2_000  # test samples at most whose neighbours are looked for, among one another
+_NEIGHBOURS = 10
 _SIGMA = 0.3
 
 
@@ -125,8 +127,9 @@ class Benchmark:
         groups = self.dataset.groups
         if groups is None:
             return None
+        most = {"kmeans_accuracy": _CLUSTERED, "trustworthiness": _NEAR, "continuity": _NEAR}
         of_test = groups[self.split.test]
-        return of_test[self._clustered] if column == "kmeans_accuracy" else of_test
+        return of_test[self._some(most.get(column, len(of_test)))]
 
     def measure(self, model: Any, seed: int) -> dict[str, Array]:
         """Values ``(N,)`` of each test sample by column; without labels only of those without.
@@ -137,7 +140,8 @@ class Benchmark:
         - ``kmeans_accuracy``: whether the sample is in the cluster that is matched to its class,
           of at most 10,000 test samples;
         - ``active_units``: their number;
-        - ``robustness``: whether the same probe finds the class of the noisy sample.
+        - ``robustness``: whether the same probe finds the class of the noisy sample;
+        - ``trustworthiness``, ``continuity``: see `neighbourhoods`.
 
         Parameters
         ----------
@@ -151,6 +155,7 @@ class Benchmark:
         values: dict[str, Array] = {
             "squared_error": -model.score_samples(self.test),
             "active_units": active_units(codes, reference),
+            **self.neighbourhoods(codes[self.near]),
         }
         if self.dataset.labels is not None:
             noisy = np.asarray(model.transform(self.noisy))
@@ -159,7 +164,7 @@ class Benchmark:
             predicted = linear_probe(
                 reference[:_PROBED], known[:_PROBED], np.concatenate([codes, noisy])
             )
-            some = self._clustered
+            some = self._some(_CLUSTERED)
             classes = min(len(np.unique(self.dataset.labels)), len(some))
             clusters = kmeans_clusters(codes[some], classes, seed)
             values |= {
@@ -169,61 +174,30 @@ class Benchmark:
             }
         return {name: values[name] for name in COLUMNS if name in values}
 
+    @property
+    def near(self) -> NDArray[np.int64]:
+        """Places of the test samples, at most 2,000, whose neighbourhoods are looked at."""
+        return self._some(_NEAR)
+
+    def neighbourhoods(self, codes: Array) -> dict[str, Array]:
+        """How well codes of the samples at `near` keep their neighbourhoods, ``(N,)``; best is 1.
+
+        Their parts in `isthmus.metrics.trustworthiness` and `continuity`, of 10 neighbours; nothing
+        where there are too few samples.
+        """
+        if len(codes) <= 2 * _NEIGHBOURS:
+            return {}
+        samples = np.asarray(self.test[self.near], np.float32)
+        flat = np.asarray(self.scaling.apply(samples)).reshape(len(codes), -1)
+        return {
+            "trustworthiness": trustworthiness_samples(flat, codes, _NEIGHBOURS),
+            "continuity": trustworthiness_samples(codes, flat, _NEIGHBOURS),
+        }
+
     def _given(self, model: Any, part: NDArray[np.int64]) -> tuple[Rows, Any]:
         labels = self.dataset.labels if model.uses_labels else None
         return Rows(self.dataset.samples, part), None if labels is None else labels[part]
 
-    @property
-    def _clustered(self) -> NDArray[np.int64]:
-        """Places of the test samples that are clustered."""
-        return np.arange(len(self.test))[:: math.ceil(len(self.test) / _CLUSTERED)]
-
-
-class PrincipalComponents:
-    """PCA with what the table needs of a model.
-
-    Parameters
-    ----------
-    units
-        Code units at most.
-    scaling
-        Fitted.
-    """
-
-    uses_labels = False
-
-    def __init__(self, units: int, scaling: Scaling) -> None:
-        self.units, self.scaling_ = units, scaling
-
-    def fit(self, X: Rows, y: None = None) -> Self:
-        """Find the components of training samples: of all, or evenly chosen, as memory allows."""
-        step = math.ceil(X[:1].size * len(X) / _PCA_VALUES)
-        flat = self._flat(X[::step])
-        self._mean = flat.mean(0)
-        self._pca: Any = None  # all samples are alike
-        if np.ptp(flat, axis=0).any():
-            self._pca = PCA(min(self.units, *flat.shape), random_state=0).fit(flat)
-        return self
-
-    @property
-    def parameters(self) -> int:
-        """Numbers of the components and of the mean."""
-        components = 0 if self._pca is None else self._pca.components_.size
-        return int(components + self._mean.size)
-
-    def transform(self, X: Array) -> Array:
-        """Scores ``(N, units)`` of the components."""
-        flat = self._flat(X)
-        if self._pca is None:
-            return np.zeros((len(flat), 1), np.float32)
-        return np.asarray(self._pca.transform(flat))
-
-    def score_samples(self, X: Array) -> Array:
-        """Minus the squared error of each sample, in scaled units."""
-        restored = self._mean
-        if self._pca is not None:
-            restored = self._pca.inverse_transform(self.transform(X))
-        return np.asarray(-np.square(self._flat(X) - restored).sum(1))
-
-    def _flat(self, X: Array) -> NDArray[np.float32]:
-        return scaled(self, X).reshape(len(X), -1)
+    def _some(self, most: int) -> NDArray[np.int64]:
+        """Places of at most so many test samples, evenly chosen."""
+        return np.arange(len(self.test))[:: math.ceil(len(self.test) / most)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from isthmus.models import load
 from isthmus.recipes.apply import codes_of
 from isthmus.recipes.inputs import read_for
 from isthmus.recipes.schema import override
+from isthmus.recipes.scoring import scaled
 from isthmus.recipes.search import class_of_each, sample_names
 from isthmus.training import Observer
 
@@ -30,25 +32,56 @@ _NAMED = 3  # columns that set a cluster apart
 _RAW = 10_000  # samples at most that are clustered as they are, to compare
 
 
+class Difference(NamedTuple):
+    """A column in a cluster and in all rows, in its own units.
+
+    Attributes
+    ----------
+    column
+        Its name.
+    mean, overall
+        Means over the cluster's rows and over all.
+    spread
+        Standard deviation over all rows.
+    """
+
+    column: str
+    mean: float
+    overall: float
+    spread: float
+
+    @property
+    def sigmas(self) -> float:
+        """Difference of the means in standard deviations."""
+        return (self.mean - self.overall) / (self.spread or 1.0)
+
+    def __str__(self) -> str:
+        return f"{self.column} {self.sigmas:+.1f} σ"
+
+
 @dataclass(frozen=True)
 class Clusters:
     """Samples and their clusters.
 
     Attributes
     ----------
-    model
-        Whose codes are clustered; tuned, if `tuned`.
+    model, folder
+        Whose codes are clustered, and where it was found; tuned, if `tuned`.
+    spec
+        Kind and settings of the clustering.
     dataset, codes
         Samples and their codes ``(N, m)``, both possibly memory-mapped.
     clusters
         ``(N,)``, from 0; -1 for noise.
     scores
-        Of the codes' clusters, and of the raw samples' where labels are known, by name.
+        Of the codes' clusters, and of those of the scaled samples as they are, by name.
     tuned
         Whether the model was made for this clustering.
     """
 
     model: Any
+    folder: Path
+    spec: dict[str, Any]
     dataset: DataSet
     codes: Array
     clusters: NDArray[np.int64]
@@ -71,30 +104,48 @@ class Clusters:
         Number and share of its rows, what sets it apart, and the means of all columns: those whose
         mean differs most from that of all rows, in standard deviations of the column, are named.
         """
+        known, counts, _, _ = self._moments
+        by_column = [{one.column: one.mean for one in self.differences(c)} for c in known]
+        apart = [", ".join(map(str, self.differences(c)[:_NAMED])) for c in known]
+        return {
+            "cluster": known,
+            "rows": counts,
+            "share": counts / len(self.clusters),
+            "sets it apart": np.array(apart),
+            **{
+                f"mean of {name}": np.array([means[name] for means in by_column])
+                for name in self._names
+            },
+        }
+
+    @cached_property
+    def _moments(self) -> tuple[Array, Array, Array, Any]:
+        """Clusters, rows of each, means of each, and what all rows are like; part by part."""
         from sklearn.preprocessing import StandardScaler
 
-        values, names = self.dataset.samples, self.dataset.feature_names or ()
-        names = names or tuple(f"x{place}" for place in range(values.shape[1]))
         known, members, counts = np.unique(self.clusters, return_inverse=True, return_counts=True)
+        values = self.dataset.samples
         means, usual = np.zeros((len(known), values.shape[1])), StandardScaler()
         for start, rows in chunks(values):
             np.add.at(means, members[start : start + len(rows)], rows)
             usual.partial_fit(rows)
-        means /= counts[:, None]
-        apart = usual.transform(means)
-        return {
-            "cluster": known,
-            "rows": counts,
-            "share": counts / len(values),
-            "sets it apart": np.array([_sets_apart(row, names) for row in apart]),
-            **{f"mean of {name}": column for name, column in zip(names, means.T, strict=True)},
-        }
+        return known, counts, means / counts[:, None], usual
 
+    def differences(self, cluster: int) -> list[Difference]:
+        """The columns of a table in a cluster, those first that differ most from all rows'."""
+        known, _, means, usual = self._moments
+        parts = means[np.searchsorted(known, cluster)], usual.mean_, np.sqrt(usual.var_)
+        found = [
+            Difference(name, *map(float, numbers))
+            for name, *numbers in zip(self._names, *parts, strict=True)
+        ]
+        return sorted(found, key=lambda one: -abs(one.sigmas))
 
-def _sets_apart(differences: Array, names: Sequence[str]) -> str:
-    """The columns that differ most, with sign and size: ``Milk +1.2 σ, Fresh -0.7 σ``."""
-    most = np.argsort(-np.abs(differences), kind="stable")[:_NAMED]
-    return ", ".join(f"{names[place]} {differences[place]:+.1f} σ" for place in most)
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """Of the columns of a table."""
+        count = self.dataset.samples.shape[1]
+        return self.dataset.feature_names or tuple(f"x{place}" for place in range(count))
 
 
 def cluster_file(
@@ -140,10 +191,10 @@ def cluster_file(
         codes = codes_of(model, dataset.samples)
         clusters = CLUSTERERS.build(own)(codes)
     scores = {"codes": cluster_scores(codes, clusters, dataset.labels)}
-    if dataset.labels is not None:
-        some = np.sort(np.random.default_rng(0).permutation(len(dataset))[:_RAW])
-        flat = dataset.samples[some].reshape(len(some), -1).astype(np.float32)
-        found = CLUSTERERS.build(spec)(flat)
-        name = f"raw samples ({spec['kind']} of {len(some)})"
-        scores[name] = cluster_scores(flat, found, dataset.labels[some])
-    return Clusters(model, dataset, codes, clusters, scores, deep)
+    some = np.sort(np.random.default_rng(0).permutation(len(dataset))[:_RAW])
+    flat = scaled(model, dataset.samples[some]).reshape(len(some), -1)
+    labels = None if dataset.labels is None else dataset.labels[some]
+    name = f"raw samples ({spec['kind']} of {len(some)})"
+    scores[name] = cluster_scores(flat, CLUSTERERS.build(spec)(flat), labels)
+    used = {**own, "kind": kind}
+    return Clusters(model, model_folder, used, dataset, codes, clusters, scores, deep)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
@@ -11,7 +10,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,19 +18,25 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import IsthmusError, SettingError, TrainingStopped
 from isthmus.core.files import atomic_file, write_text
-from isthmus.metrics import Estimate, bootstrap_mean, bootstrap_mean_of_seeds
+from isthmus.metrics import bootstrap_mean, bootstrap_mean_of_seeds
 from isthmus.networks import count_parameters
-from isthmus.recipes.benchmark import Benchmark, PrincipalComponents
+from isthmus.recipes.benchmark import Benchmark
 from isthmus.recipes.comparison import Comparison
+from isthmus.recipes.comparison_table import Row, Table
+from isthmus.recipes.reductions import UMAP, UMAP_UNITS, PrincipalComponents
 from isthmus.recipes.schema import resolve_source
 
 Array = NDArray[Any]
 COMPARISON = "comparison.toml"
 TABLE = "comparison.csv"
-PCA, UNTRAINED = "PCA", "untrained network"
-_FORMAT = 1  # of the files of values; another one makes all be computed anew
+UNTRAINED = "untrained network"
+_FORMAT = 2  # of the files of values; another one makes all be computed anew
 _TRIED = 32  # training samples on which a model is tried before any is trained
-_PCA_FILE, _UNTRAINED_FILE = "pca=", "untrained"  # which no model can be or may be named
+_UNTRAINED_FILE = "untrained"  # so no model may be named
+_REDUCTIONS: dict[str, type[PrincipalComponents | UMAP]] = {
+    "PCA": PrincipalComponents,
+    "UMAP": UMAP,
+}
 _VALUES = "values/"
 # What NumPy and the zip format raise on damaged files.
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -54,50 +58,6 @@ class Outcome(NamedTuple):
     values: dict[str, Array]
     parameters: int
     seconds: float
-
-
-class Row(NamedTuple):
-    """A model in the table: means with 95 % intervals over its seeds and the test samples."""
-
-    columns: dict[str, Estimate]
-    parameters: int
-    seconds: Estimate
-    seeds: int
-
-
-@dataclass(frozen=True)
-class Table:
-    """The models of a comparison, then PCA of each code size and the untrained network; scores.
-
-    Attributes
-    ----------
-    rows
-        By name; all with the same columns.
-    samples
-        Number of test samples.
-    """
-
-    rows: dict[str, Row]
-    samples: int
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the measured columns, see `isthmus.recipes.benchmark.COLUMNS`."""
-        return list(next(iter(self.rows.values())).columns)
-
-    def to_csv(self) -> str:
-        """The table as CSV: mean, low and high of each column; an absent interval is empty."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        spread = [f"{name}{end}" for name in self.columns for end in ("", "_low", "_high")]
-        seconds = ["seconds", "seconds_low", "seconds_high"]
-        writer.writerow(["model", "seeds", "samples", *spread, "parameters", *seconds])
-        for name, row in self.rows.items():
-            measured = [cell for estimate in row.columns.values() for cell in _cells(estimate)]
-            writer.writerow(
-                [name, row.seeds, self.samples, *measured, row.parameters, *_cells(row.seconds)]
-            )
-        return text.getvalue()
 
 
 def run_comparison(
@@ -136,12 +96,14 @@ def run_comparison(
     for name in dict.fromkeys(name for name, _ in missing):
         work.try_out(name)
     write_text(folder / COMPARISON, comparison.to_toml())
+    if comparison.umap and not UMAP.installed():
+        say("UMAP is left out, since it is not installed: pip install 'isthmus[umap]'")
     total = len(comparison.models) * len(comparison.seeds)
     done = total - len(missing)
     if done:
         say(f"Of {total} trainings {done} are done")
     try:
-        work.keep_pca()
+        work.keep_reductions()
         for name, seed in missing:
             outcome = work.train(name, seed)
             done += 1
@@ -203,17 +165,24 @@ class _Work:
         parameters = count_parameters(model.network_)
         return Outcome(self.benchmark.measure(model, seed), parameters, seconds)
 
-    def keep_pca(self) -> None:
-        """Fit and measure PCA of each code size, unless that is done."""
-        for units in self._sizes():
-            name = f"{_PCA_FILE}{units}"
+    def keep_reductions(self) -> None:
+        """Fit and measure PCA of each code size, and UMAP, unless that is done."""
+        for title, units in self._reductions():
+            name = _file(title, units)
             if self.kept(name, None) is None:
+                method = _REDUCTIONS[title](units, self.benchmark.scaling)
                 began = time.perf_counter()
-                pca = PrincipalComponents(units, self.benchmark.scaling)
-                pca.fit(*self.benchmark.training(pca))
+                method.fit(*self.benchmark.training(method))
                 seconds = time.perf_counter() - began
-                values = self.benchmark.measure(pca, 0)
-                self._keep(name, None, Outcome(values, pca.parameters, seconds))
+                values = self._values(method)
+                self._keep(name, None, Outcome(values, method.parameters, seconds))
+
+    def _values(self, method: PrincipalComponents | UMAP) -> dict[str, Array]:
+        """Of PCA all, of UMAP how well it keeps neighbourhoods, which is what it is for."""
+        if isinstance(method, PrincipalComponents):
+            return self.benchmark.measure(method, 0)
+        near = self.benchmark.test[self.benchmark.near]
+        return self.benchmark.neighbourhoods(method.transform(near))
 
     def table(self) -> Table:
         """Scores of everything, which is kept by now."""
@@ -221,8 +190,8 @@ class _Work:
         files: dict[str, tuple[str, Sequence[int | None]]] = {
             **{name: (name, seeds) for name in self.comparison.models},
             **{
-                PCA if len(sizes) == 1 else f"{PCA}, {units}": (f"{_PCA_FILE}{units}", [None])
-                for units in sizes
+                title if len(sizes) == 1 else f"{title}, {units}": (_file(title, units), [None])
+                for title, units in self._reductions()
             },
             UNTRAINED: (_UNTRAINED_FILE, seeds),
         }
@@ -279,10 +248,20 @@ class _Work:
         """Of all that the values depend on."""
         of_models = name in self.comparison.models
         settings = self.comparison.settings(name if of_models else self.first)
-        if name.startswith(_PCA_FILE):
-            settings = {"units": name.removeprefix(_PCA_FILE), "scaling": settings["scaling"]}
+        if "=" in name:
+            settings = {"units": name.partition("=")[2], "scaling": settings["scaling"]}
         known = [_FORMAT, settings, seed, self.benchmark.noise, self.benchmark.fingerprint]
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+    def _reductions(self) -> list[tuple[str, int]]:
+        """Kinds and sizes; UMAP where it is wanted and installed."""
+        sizes = self._sizes()
+        most = min(UMAP_UNITS, len(self.benchmark.split.train) // 2)  # its eigenvectors are fewer
+        small = [units for units in sizes if units <= most]
+        with_umap = self.comparison.umap and UMAP.installed()
+        return [("PCA", units) for units in sizes] + [
+            ("UMAP", units) for units in small if with_umap
+        ]
 
     def _sizes(self) -> list[int]:
         """Numbers of code units of the models, each once."""
@@ -309,7 +288,6 @@ def _naming(model: str) -> Iterator[None]:
         raise type(error)(f"models.{model}: {error}") from error
 
 
-def _cells(estimate: Estimate) -> list[float | str]:
-    """Mean, low and high; the latter empty where there is no interval."""
-    interval = [estimate.low, estimate.high] if estimate.has_interval else ["", ""]
-    return [estimate.mean, *interval]
+def _file(reduction: str, units: int) -> str:
+    """Name of the values of PCA or UMAP, which no model can have."""
+    return f"{reduction.lower()}={units}"

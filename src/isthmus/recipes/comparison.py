@@ -48,6 +48,8 @@ class Comparison(BaseModel):
     noise
         Corruption of the scaled test samples on which the robustness is measured; ``None`` stands
         for Gaussian noise of σ = 0.3, kept in [0, 1] where the scaled data are.
+    umap
+        Whether UMAP of each code size, up to 32, stands beside PCA, where it is installed.
     shared
         Settings of all models.
     models
@@ -62,6 +64,7 @@ class Comparison(BaseModel):
     data: DataSettings
     seeds: tuple[NonNegativeInt, ...] = (0, 1, 2)
     noise: Annotated[Spec, CORRUPTIONS] | None = None
+    umap: bool = False
     shared: dict[str, Any] = {}
     models: dict[str, dict[str, Any]]
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from isthmus.core.errors import SettingError
 from isthmus.core.registry import explain, nearest
-from isthmus.core.settings import Fraction, NonNegativeInt, PositiveInt
+from isthmus.core.settings import NonNegativeInt, PositiveInt
 from isthmus.data import CATALOGUE
 from isthmus.data.reading import Reading
 from isthmus.metrics import measure_of

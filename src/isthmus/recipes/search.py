@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from isthmus.metrics import Estimate, bootstrap_mean, precision_at_k
 from isthmus.models import load, model_fingerprint
 from isthmus.recipes.apply import codes_of
 from isthmus.recipes.inputs import read_for
+from isthmus.recipes.reductions import PrincipalComponents
 from isthmus.recipes.schema import resolve_source
+from isthmus.training import Rows
 
 Array = NDArray[Any]
 
@@ -64,16 +68,30 @@ class Found:
                 columns[name] = classes[which]
         return columns
 
+    @cached_property
     def precision(self) -> dict[str, Estimate]:
-        """Precision at k by codes and by raw samples; empty where classes are not known."""
+        """Precision at k by codes and by what they should beat; empty where classes are not known.
+
+        That is PCA of as many components, fitted to the samples of the index; the raw samples; and
+        the codes of the untrained network.
+        """
         asked, known = class_of_each(self.queries), class_of_each(self.source)
         if asked is None or known is None:
             return {}
-        flat, raw = (data.samples.reshape(len(data), -1) for data in (self.queries, self.source))
-        of_raw = nearest_codes(raw, flat, self.neighbours.places.shape[1], self.index.metric)
+        source, queries = self.source.samples, self.queries.samples
+        pca = PrincipalComponents(self.index.codes.shape[1], self.model.scaling_)
+        ways: dict[str, Callable[[Array], Array]] = {
+            "PCA": pca.fit(Rows(source, np.arange(len(source)))).transform,
+            "raw samples": lambda samples: samples.reshape(len(samples), -1),
+            "untrained network": self.model.untrained().transform,
+        }
+        k = self.neighbours.places.shape[1]
+        places = {"codes": self.neighbours.places} | {
+            name: nearest_codes(way(source), way(queries), k, self.index.metric).places
+            for name, way in ways.items()
+        }
         return {
-            name: bootstrap_mean(precision_at_k(asked, known[places]))
-            for name, places in (("codes", self.neighbours.places), ("raw samples", of_raw.places))
+            name: bootstrap_mean(precision_at_k(asked, known[its])) for name, its in places.items()
         }
 
 

@@ -142,5 +142,3 @@ def _thresholded(image: Array, side: int) -> Labels:
     if grey.min() == grey.max():
         return np.zeros(grey.shape, np.int16)
     return (side * grey > side * threshold_otsu(grey)).astype(np.int16)
-
-

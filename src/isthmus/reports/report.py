@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-import isthmus
 from isthmus.core.files import atomic_file, write_text
 from isthmus.corruption import CORRUPTIONS
 from isthmus.metrics import METRICS, contraction_map
@@ -26,42 +20,14 @@ from isthmus.recipes.restoration import corrupt
 from isthmus.recipes.runner import Run
 from isthmus.recipes.scoring import scaled
 from isthmus.reports import features, figures, pictures
-from isthmus.reports.style import look, to_png
+from isthmus.reports.page import Cell, Picture, Table, render
+from isthmus.reports.style import look
 
 _CASES = 8  # columns of a panel
 _DRAWN = 64  # new samples in a mosaic
 _CLASSES = 10  # rows and columns of new samples of each class
 _SUMS = 6  # samples shown as sums of features
 _NEIGHBOURHOOD = 1000  # samples among which neighbours are looked for
-_HALF_PAGE = 6.0  # inches; wider pictures take the whole width
-_LOW = 3.0  # inches; two of these stand beside a higher one
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture of the report.
-
-    Attributes
-    ----------
-    name
-        Of its PNG file, without ending.
-    caption
-        What it shows.
-    png
-        The file's bytes.
-    shape
-        ``"wide"`` takes the whole width of the page, ``"tall"`` the place of two others.
-    """
-
-    name: str
-    caption: str
-    png: bytes
-    shape: str
-
-    @property
-    def data_uri(self) -> str:
-        """The picture as an address that needs no file."""
-        return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
 
 def write_report(run: Run) -> Path:
@@ -73,20 +39,12 @@ def write_report(run: Run) -> Path:
         If the disk refuses.
     """
     with look():
-        shown = [
-            Picture(name, caption, to_png(figure), _shape(figure))
-            for name, caption, figure in _draw(run)
-        ]
-    environment = Environment(
-        loader=PackageLoader("isthmus.reports"), autoescape=True, undefined=StrictUndefined
-    )
-    environment.filters["code"] = _code
-    page = environment.get_template("report.html").render(
+        shown = [Picture.of(*drawn) for drawn in _draw(run)]
+    page = render(
+        "report.html",
         run=run,
-        version=isthmus.__version__,
         pictures=shown,
-        table=run.evaluation.table(),
-        metrics=METRICS,
+        scores=_table(run),
         parameters=count_parameters(run.model.network_),
         last=run.model.history_[-1] if run.model.history_ else {},
     )
@@ -98,15 +56,16 @@ def write_report(run: Run) -> Path:
     return path
 
 
-def _code(text: str) -> Markup:
-    """Escaped text with what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
-
-
-def _shape(figure: Figure) -> str:
-    if figure.get_figwidth() > _HALF_PAGE:
-        return "wide"
-    return "tall" if figure.get_figheight() > _LOW else "small"
+def _table(run: Run) -> Table:
+    """Scores of each method, and those that are quoted."""
+    kinds, quoted = run.evaluation.metrics, run.recipe.quoted
+    rows: list[list[Cell]] = [
+        [method, *(scores.get(kind, "") for kind in kinds)]
+        for method, scores in run.evaluation.table().items()
+    ]
+    if quoted:
+        rows.append(["quoted", *(quoted.get(kind, "") for kind in kinds)])
+    return Table(["", *(METRICS[kind].title for kind in kinds)], rows, ours="model")
 
 
 def _draw(run: Run) -> list[tuple[str, str, Figure]]:

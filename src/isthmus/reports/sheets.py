@@ -9,21 +9,23 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from isthmus.core.files import atomic_folder
+from isthmus.core.files import atomic_folder, write_text
 from isthmus.data import write_table
 from isthmus.recipes.apply import as_brightness
 from isthmus.recipes.cluster import Clusters
 from isthmus.recipes.search import Found, refuse_filled, sample_names
+from isthmus.reports.found import clusters_page, search_page
+from isthmus.reports.page import Picture
 from isthmus.reports.pictures import as_picture, tiles
-from isthmus.reports.style import bare, new_figure, plain, to_png
+from isthmus.reports.style import bare, new_figure, plain
 
 Array = NDArray[Any]
 _ROWS, _COLUMNS = 20, 12  # at most
-_SHEET = "sheet.png"
+_PAGE = "report.html"
 
 
 def write_search(found: Found, out: Path) -> None:
-    """Write ``neighbours.csv`` and, of images, ``sheet.png`` into a new folder.
+    """Write ``neighbours.csv``, ``report.html`` and, of images, ``sheet.png`` into a new folder.
 
     Raises
     ------
@@ -35,17 +37,20 @@ def write_search(found: Found, out: Path) -> None:
     refuse_filled(out)
     with atomic_folder(out) as folder:
         write_table(folder / "neighbours.csv", found.columns())
+        sheets: list[Picture] = []
         if found.queries.samples.ndim > 2:
             places = found.neighbours.places[:_ROWS, :_COLUMNS]
             first = as_brightness(found.model, found.queries.samples[:_ROWS])
             others = as_brightness(found.model, found.source.samples[np.unique(places)])
             rows = [others[np.searchsorted(np.unique(places), row)] for row in places]
             names = [plain(str(name)) for name in sample_names(found.queries)[:_ROWS]]
-            _write(folder, sheet(first, rows, names, ("query", "its neighbours, nearest first")))
+            drawn = sheet(first, rows, names, ("query", "its neighbours, nearest first"))
+            sheets = _write(folder, f"The first {len(first)} queries.", drawn)
+        write_text(folder / _PAGE, search_page(found, sheets))
 
 
 def write_clusters(found: Clusters, out: Path) -> None:
-    """Write ``assignments.csv``, and ``model/`` if it was tuned.
+    """Write ``assignments.csv`` and ``report.html``, and ``model/`` if it was tuned.
 
     Beside them, of images ``sheet.png``, of a table ``groups.csv``: what each cluster is like.
 
@@ -59,6 +64,7 @@ def write_clusters(found: Clusters, out: Path) -> None:
     refuse_filled(out)
     with atomic_folder(out) as folder:
         write_table(folder / "assignments.csv", found.columns())
+        sheets: list[Picture] = []
         if found.tuned:
             found.model.save(folder / "model")
         if found.dataset.samples.ndim == 2:
@@ -72,7 +78,9 @@ def write_clusters(found: Clusters, out: Path) -> None:
             names = [f"{cluster} ({np.sum(found.clusters == cluster)})" for cluster in members]
             titles = ("medoid", "members, nearest to the mean first")
             first = np.stack([row[0] for row in rows])
-            _write(folder, sheet(first, [row[1:] for row in rows], names, titles))
+            drawn = sheet(first, [row[1:] for row in rows], names, titles)
+            sheets = _write(folder, "Groups with their members; sizes in brackets.", drawn)
+        write_text(folder / _PAGE, clusters_page(found, sheets))
 
 
 def sheet(first: Array, others: list[Array], names: list[str], titles: tuple[str, str]) -> Figure:
@@ -112,5 +120,8 @@ def sheet(first: Array, others: list[Array], names: list[str], titles: tuple[str
     return figure
 
 
-def _write(folder: Path, figure: Figure) -> None:
-    (folder / _SHEET).write_bytes(to_png(figure))
+def _write(folder: Path, caption: str, figure: Figure) -> list[Picture]:
+    """Write the sheet; it is a picture of the page, too."""
+    picture = Picture.of("sheet", caption, figure)
+    (folder / f"{picture.name}.png").write_bytes(picture.png)
+    return [picture]
