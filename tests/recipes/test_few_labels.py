@@ -15,6 +15,7 @@ from isthmus.data.scaling import SCALINGS
 from isthmus.metrics import bootstrap_mean_of_seeds
 from isthmus.models import load
 from isthmus.recipes import find_recipe, parse_recipe
+from isthmus.recipes.autoencoding import read_data
 from isthmus.recipes.few_labels import (
     CODES,
     NONE,
@@ -23,7 +24,7 @@ from isthmus.recipes.few_labels import (
     classifiers,
     measure_few_labels,
 )
-from isthmus.recipes.runner import read_data, read_recipe, start_run
+from isthmus.recipes.runner import read_recipe, start_run
 from isthmus.reports.few_labels import effect_curves, verdict
 from support.recipes import RECIPE
 

@@ -13,8 +13,9 @@ import isthmus
 from isthmus.core.errors import DataError, IsthmusError, SettingError
 from isthmus.latent.outliers import OutlierDetector
 from isthmus.recipes import parse_recipe
+from isthmus.recipes.autoencoding import read_data
 from isthmus.recipes.outliers import find_outliers
-from isthmus.recipes.runner import Run, read_data, start_run
+from isthmus.recipes.runner import Run, start_run
 from support.recipes import RECIPE
 
 COLUMNS = ["long", "wide", "heavy"]

@@ -14,11 +14,11 @@ from isthmus.core.errors import DataError, SettingError, StorageError, TrainingE
 from isthmus.core.files import sha256
 from isthmus.data import write_array, write_table
 from isthmus.recipes import Recipe, parse_recipe
+from isthmus.recipes.autoencoding import read_data
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.runner import (
     Run,
     evaluate_on,
-    read_data,
     read_recipe,
     reopen_run,
     start_run,

@@ -23,9 +23,9 @@ from isthmus.metrics import (
     matched_accuracy,
     trustworthiness_samples,
 )
+from isthmus.recipes.autoencoding import read_data
 from isthmus.recipes.comparison import Comparison
 from isthmus.recipes.restoration import corrupt
-from isthmus.recipes.runner import read_data
 from isthmus.training import Rows
 
 Array = NDArray[Any]

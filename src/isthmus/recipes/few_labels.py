@@ -18,7 +18,8 @@ from isthmus.latent.augmentation import codes_between
 from isthmus.metrics import Estimate, bootstrap_mean_of_seeds
 from isthmus.models import load
 from isthmus.recipes.apply import TABLES
-from isthmus.recipes.runner import read_data, read_recipe
+from isthmus.recipes.autoencoding import read_data
+from isthmus.recipes.runner import read_recipe
 
 Array = NDArray[Any]
 COUNTS = (5, 10, 20, 50)

@@ -17,8 +17,9 @@ from isthmus.latent.outliers import DOCUMENT, OutlierDetector
 from isthmus.latent.outliers import load as load_detector
 from isthmus.models import load
 from isthmus.recipes.apply import refuse_target
+from isthmus.recipes.autoencoding import read_data
 from isthmus.recipes.inputs import read_for
-from isthmus.recipes.runner import has_recipe, read_data, read_recipe
+from isthmus.recipes.runner import has_recipe, read_recipe
 from isthmus.recipes.search import class_of_each, sample_names
 from isthmus.training import Rows
 

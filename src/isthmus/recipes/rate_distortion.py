@@ -21,8 +21,9 @@ from isthmus.latent.codec import Codec, pack_codes
 from isthmus.metrics import Estimate
 from isthmus.models import load
 from isthmus.recipes.apply import TABLES
+from isthmus.recipes.autoencoding import read_data
 from isthmus.recipes.compress import pixel_count, quality
-from isthmus.recipes.runner import read_data, read_recipe
+from isthmus.recipes.runner import read_recipe
 
 Pixels = NDArray[np.uint8]
 Coded = tuple[int, Pixels]  # bytes, and what comes back

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,32 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from isthmus.core.errors import SettingError, StorageError
 from isthmus.core.files import write_text
-from isthmus.data import DataSet, Split, read, split
-from isthmus.data.reading import form_of
+from isthmus.data import Split
 from isthmus.models import load
+from isthmus.recipes import autoencoding, segmentation
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.inputs import read_for
 from isthmus.recipes.library import read_text
-from isthmus.recipes.schema import DataSettings, Recipe, parse_recipe, resolve_source
-from isthmus.recipes.scoring import evaluate, evaluate_files, facts_of_fitting
+from isthmus.recipes.schema import Recipe, parse_recipe, resolve_source
 from isthmus.training import (
     Checkpoints,
     MetricsFile,
     Observer,
     Observers,
     Plan,
-    Rows,
     State,
     TensorBoardEvents,
 )
 
 _RECIPE = "recipe.toml"
-_BASELINE_VALUES = 2**28  # numbers, 1 GiB of float32
+TASKS: dict[str, Any] = {"autoencoding": autoencoding, "segmentation": segmentation}
 
 
 @dataclass(frozen=True)
@@ -47,20 +40,20 @@ class Run:
     folder
         Holds ``recipe.toml``, ``metrics.jsonl``, TensorBoard events, ``checkpoint/``, ``model/``,
         ``evaluation.json`` and, once written, ``report.html``.
-    split
-        Parts of `dataset`; ``test`` is what the evaluation is on, the training part where nothing
-        was held out.
+    dataset, split
+        A `DataSet`, or a `PairSet` of a segmenter, and its parts; ``test`` is what the evaluation
+        is on, the training part where nothing was held out.
     """
 
     folder: Path
     recipe: Recipe
-    dataset: DataSet
+    dataset: Any
     split: Split
     model: Any
     evaluation: Evaluation
 
     @property
-    def test(self) -> DataSet:
+    def test(self) -> Any:
         """The samples that the evaluation is on."""
         return self.dataset.subset(self.split.test)
 
@@ -82,8 +75,9 @@ def start_run(
     """
     _refuse_taken(folder, resume)
     recipe = _with_whole_path(recipe)
-    dataset, parts = read_data(recipe.data)
     model = recipe.build_model()
+    task = TASKS[model.task]
+    dataset, parts = task.read_data(recipe.data)
     checkpoints = Checkpoints(folder / "checkpoint")
     files: list[Observer] = [
         _RecipeFile(folder / _RECIPE, recipe),
@@ -91,19 +85,9 @@ def start_run(
         TensorBoardEvents(folder / "tensorboard"),
     ]
     with _leaving_nothing_useless(folder, checkpoints):
-        model.fit(
-            *_given(model, dataset, parts.train),
-            validation=_given(model, dataset, parts.validation) if len(parts.validation) else None,
-            observer=Observers([*files, *observers]),
-            checkpoints=checkpoints,
-        )
+        observer = Observers([*files, *observers])
+        task.fit(model, dataset, parts, observer=observer, checkpoints=checkpoints)
         return _finish(folder, recipe, dataset, parts, model)
-
-
-def _given(model: Any, dataset: DataSet, part: NDArray[np.int64]) -> tuple[Rows, Any]:
-    """Samples of a part, and their labels where there are any and the model uses them."""
-    labels = dataset.labels if model.uses_labels else None
-    return Rows(dataset.samples, part), None if labels is None else labels[part]
 
 
 def _refuse_taken(folder: Path, resume: bool) -> None:
@@ -169,7 +153,8 @@ def reopen_run(folder: Path) -> Run:
     """
     recipe = read_recipe(folder)
     model = load(folder)
-    return _finish(folder, recipe, *read_data(recipe.data), model)
+    dataset, parts = TASKS[model.task].read_data(recipe.data)
+    return _finish(folder, recipe, dataset, parts, model)
 
 
 def evaluate_on(folder: Path, source: str) -> Evaluation:
@@ -178,11 +163,8 @@ def evaluate_on(folder: Path, source: str) -> Evaluation:
     The baselines are fitted to the run's own training samples.
     """
     recipe, model = read_recipe(folder), load(folder)
-    if model.restores and model.network_.any_size and form_of(source) == "images":
-        return evaluate_files(model, source)
-    dataset, parts = read_data(recipe.data)
-    train = dataset.subset(_some(parts.train, dataset))
-    return evaluate(model, train, read_for(model, source), "other")
+    found: Evaluation = TASKS[model.task].evaluate_on(model, recipe.data, source)
+    return found
 
 
 def has_recipe(folder: Path) -> bool:
@@ -198,51 +180,14 @@ def read_recipe(folder: Path) -> Recipe:
     return parse_recipe(read_text(path), str(path))
 
 
-def read_data(settings: DataSettings) -> tuple[DataSet, Split]:
-    """Read and split the data of a recipe."""
-    if settings.source is None:
-        raise SettingError("This recipe needs data of yours: give them with --data PATH.")
-    dataset = read(settings.source, **settings.reading())
-    if settings.classes is not None:
-        dataset = dataset.of_classes(settings.classes)
-    parts = split(
-        dataset,
-        validation=settings.validation,
-        test=settings.test,
-        random_state=settings.random_state,
-    )
-    if settings.limit is not None:
-        order = np.random.default_rng(settings.random_state).permutation(parts.train)
-        parts = Split(np.sort(order[: settings.limit]), parts.validation, parts.test)
-    return dataset, parts
-
-
-def _some(indices: NDArray[np.int64], dataset: DataSet) -> NDArray[np.int64]:
-    """As many training samples as the baselines can be fitted to in memory, evenly chosen."""
-    most = max(1, _BASELINE_VALUES // math.prod(dataset.sample_shape))
-    return indices[:: math.ceil(len(indices) / most)]
-
-
-def _finish(folder: Path, recipe: Recipe, dataset: DataSet, parts: Split, model: Any) -> Run:
+def _finish(folder: Path, recipe: Recipe, dataset: Any, parts: Split, model: Any) -> Run:
     """Evaluate on the test part (or, where there is none, on the training part) and save."""
     part = "test"
     if not len(parts.test):
         parts, part = Split(parts.train, parts.validation, parts.train), "training"
-    train, validation, test = (
-        dataset.subset(indices)
-        for indices in (_some(parts.train, dataset), parts.validation, parts.test)
-    )
-    model.data_ |= {
-        "name": dataset.name,
-        "feature_names": dataset.feature_names,
-        "class_names": dataset.class_names,
-        "reading": recipe.data.reading(),
-        "medians": dict(dataset.medians),
-    }
-    evaluation = evaluate(model, train, test, part)
-    evaluation.facts.update(facts_of_fitting(model, train, validation))
-    if dataset.filled:
-        evaluation.facts["gaps filled with the median of the column"] = float(dataset.filled)
+    task = TASKS[model.task]
+    task.describe(model, dataset, recipe.data)
+    evaluation = task.evaluate_parts(model, dataset, parts, part)
     model.scores_ = evaluation.summary()["table"]["model"]
     model.save(folder / "model")
     evaluation.save(folder)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Self
 
+import numpy as np
 import tomli_w
 from annotated_types import MinLen
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from isthmus.core.errors import SettingError
 from isthmus.core.registry import explain, nearest
-from isthmus.core.settings import NonNegativeInt, PositiveInt
-from isthmus.data import CATALOGUE
+from isthmus.core.settings import Fraction, NonNegativeInt, PositiveInt
+from isthmus.data import CATALOGUE, Split, read_pairs
+from isthmus.data.pairs import Value
 from isthmus.data.reading import Reading
 from isthmus.metrics import measure_of
 from isthmus.models import MODELS
@@ -27,6 +30,9 @@ _TRAINING_KEYS = {field.name for field in fields(Plan)} | {
     "classifier_epochs",
     "classifier_learning_rate",
 }
+
+
+Share = Fraction | tuple[str, ...]
 
 
 class DataSettings(Reading):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
 from isthmus.core.errors import SettingError
-from isthmus.data import PairSet, Split, read_pairs, split
+from isthmus.data import CATALOGUE, PairSet, Split, read_pairs, split
 from isthmus.data.fingerprint import fingerprint
 from isthmus.inference.segmentation import resized, resized_labels
 from isthmus.metrics import MEASURES, SegmentationScores, mean_iou, segmentation_scores
@@ -58,6 +58,13 @@ def describe(model: Any, dataset: PairSet, settings: DataSettings) -> None:
 def evaluate_parts(model: Any, dataset: PairSet, parts: Split, part: str) -> Evaluation:
     """Score a fitted segmenter on the test part beside its baselines."""
     return evaluate(model, dataset.subset(parts.train), dataset.subset(parts.test), part)
+
+
+def evaluate_on(model: Any, settings: DataSettings, source: str) -> Evaluation:
+    """Score a model on other data; the baselines are fitted to its own training images."""
+    dataset, parts = read_data(settings)
+    own = settings.pairs() if source not in CATALOGUE else {}
+    return evaluate(model, dataset.subset(parts.train), read_pairs(source, **own), "other")
 
 
 def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> Evaluation:
@@ -121,8 +128,7 @@ def _by_place(train: PairSet, test: PairSet) -> list[Labels]:
     """The most frequent class of each place of the training label maps."""
     shares = np.zeros((len(train.class_names), *_COMMON), np.float32)
     for mask in train.masks:
-        labels = resized_labels(mask, _COMMON)
-        shares += labels == np.arange(len(shares))[:, None, None]
+        shares += resized_labels(mask, _COMMON) == np.arange(len(shares))[:, None, None]
     shares /= len(train)
     return [resized(shares, mask.shape).argmax(0).astype(np.int16) for mask in test.masks]
 
@@ -141,4 +147,4 @@ def _thresholded(image: Array, side: int) -> Labels:
     grey = image if image.ndim == 2 else image.mean(0)
     if grey.min() == grey.max():
         return np.zeros(grey.shape, np.int16)
-    return (side * grey > side * threshold_otsu(grey)).astype(np.int16)
+    return np.asarray(side * grey > side * threshold_otsu(grey), np.int16)

@@ -20,8 +20,9 @@ from isthmus.recipes.apply import (
     refuse_target,
     write_samples,
 )
+from isthmus.recipes.autoencoding import read_data
 from isthmus.recipes.inputs import given_class, read_for
-from isthmus.recipes.runner import has_recipe, read_data, read_recipe
+from isthmus.recipes.runner import has_recipe, read_recipe
 from isthmus.recipes.scoring import scaled
 
 Array = NDArray[Any]

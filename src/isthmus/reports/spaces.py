@@ -10,7 +10,8 @@ import numpy as np
 from isthmus.core.files import atomic_file
 from isthmus.metrics import class_overlap, in_holes
 from isthmus.models import VariationalAutoencoder, load
-from isthmus.recipes.runner import read_data, read_recipe
+from isthmus.recipes.autoencoding import read_data
+from isthmus.recipes.runner import read_recipe
 from isthmus.reports import figures
 from isthmus.reports.style import look, plain, to_png
 
