@@ -20,6 +20,7 @@ from isthmus.models import load
 from isthmus.recipes.apply import TABLES
 from isthmus.recipes.autoencoding import read_data
 from isthmus.recipes.runner import read_recipe
+from isthmus.training import Rows
 
 Array = NDArray[Any]
 COUNTS = (5, 10, 20, 50)
@@ -49,7 +50,7 @@ class FewLabels:
         Fitted; classifiers see scaled samples.
     """
 
-    samples: Array
+    samples: Array | Rows
     labels: Array
     test: Array
     test_labels: Array
@@ -156,7 +157,7 @@ def measure_few_labels(
     if not len(parts.test):
         raise SettingError(f"{folder} has no test samples; train with data.test above 0.")
     test = dataset.subset(parts.test[:: math.ceil(len(parts.test) / _TESTED)])
-    train, labels = dataset.samples[parts.train], dataset.labels[parts.train]
+    train, labels = Rows(dataset.samples, parts.train), dataset.labels[parts.train]
     counts = [count for count in COUNTS if count <= np.unique_counts(labels).counts.min()]
     if not counts:
         raise SettingError(f"A class of {folder} has fewer than {COUNTS[0]} training samples.")

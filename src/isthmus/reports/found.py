@@ -11,6 +11,7 @@ from isthmus.recipes.cluster import Clusters, Difference
 from isthmus.recipes.search import Found, class_of_each, sample_names
 from isthmus.reports import figures
 from isthmus.reports.page import Cell, Picture, Section, Table, findings, number, words_of_model
+from isthmus.reports.style import look
 
 _QUERIES, _NEIGHBOURS = 20, 10  # at most, in the table
 _COLUMNS = 6  # that set a group apart
@@ -159,6 +160,7 @@ def _scatter(found: Clusters) -> Picture:
     """Codes, coloured by group."""
     points = figures.choose_points(len(found.codes))
     names = (*map(str, range(int(found.clusters.max()) + 1)), "noise")
-    figure = figures.code_scatter(found.codes[points], found.clusters[points], names)
     some = ", drawn at random" if len(points) < len(found.codes) else ""
-    return Picture.of("codes", f"Codes of {len(points):,} samples{some}, by group.", figure)
+    with look():
+        figure = figures.code_scatter(found.codes[points], found.clusters[points], names)
+        return Picture.of("codes", f"Codes of {len(points):,} samples{some}, by group.", figure)
