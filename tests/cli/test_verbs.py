@@ -106,8 +106,9 @@ def test_encode_decode_reconstruct(call: Call, trees: Path, digits: Path, here: 
 
 def test_data_ls(call: Call) -> None:
     shown = call("data", "ls").stdout
-    assert shown.splitlines()[0].split() == ["name", "samples", "shape", "licence", "found", "in"]
-    for words in ("digits", "mnist", "70,000", "8 x 8"):
+    header = ["name", "samples", "shape", "label", "maps", "licence", "found", "in"]
+    assert shown.splitlines()[0].split() == header
+    for words in ("digits", "mnist", "70,000", "8 x 8", "any size", "background, lung"):
         assert words in shown
 
 
@@ -121,6 +122,31 @@ def test_data_check(call: Call, refuse: Refuse, table: Path, photos: Path) -> No
     shown = call("data", "check", "photos", "--size", "8", "--grey").stdout
     assert "note: large/b.png is an exact copy of large/a.png" in shown
     assert "photos can be used." in shown
+
+
+def test_data_check_of_label_maps(call: Call, refuse: Refuse, here: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 6, 5), np.uint8)
+    labels = np.zeros((2, 6, 5), np.uint8)
+    labels[:, :3], labels[0, 0] = 7, 9
+    write_images(here / "set" / "images", pixels, ["a", "b"])
+    write_images(here / "set" / "labels", labels, ["a", "b"])
+    (here / "set" / "index.csv").write_text("file,split,eye\na,train,1\nb,test,2\n")
+    given = ("data", "check", "set", "--masks", "labels", "--groups", "eye")
+    shown = call(*given, "--value", "iris=0", "--value", "lens=7", "--ignore", "9").stdout
+    assert [line.split() for line in shown.splitlines()] == [
+        ["share", "of", "pixels", "masks", "all", "train", "test"],
+        ["(ignored)", "1", "8.33%", "16.67%", "0.00%"],
+        ["iris", "2", "50.00%", "50.00%", "50.00%"],
+        ["lens", "2", "41.67%", "33.33%", "50.00%"],
+        ["set", "can", "be", "used."],
+    ]
+    assert "(ignored)" not in call(*given, "--value", "iris=0", "--value", "lens=7,9").stdout
+    assert "1 problem to mend" in refuse(*given, "--value", "iris=0", "--value", "lens=7")
+    assert "two classes at least" in refuse(*given)
+    assert "such as lung=255, not 'iris'" in refuse(*given, "--value", "iris")
+    assert "--labels and --size" in refuse(*given, "--size", "8")
+    shown = CliRunner().invoke(app, ["data", "check", "set"]).stdout
+    assert "--value background=0" in shown
 
 
 def test_data_get_of_a_bundled_set(call: Call) -> None:

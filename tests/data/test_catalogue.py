@@ -62,6 +62,18 @@ def test_listing_says_where(nowhere: Path) -> None:
     assert places["digits"] is not None
 
 
+def test_pairs_are_found_by_their_folders(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match=r"--data PATH, or set ISTHMUS_DATA to the folder above it"):
+        find("lungs")
+    monkeypatch.setenv("ISTHMUS_DATA", str(nowhere))
+    (nowhere / "lungs" / "images").mkdir(parents=True)
+    with pytest.raises(DataError, match="lacks masks of the data set 'lungs'"):
+        find("lungs", nowhere / "lungs")
+    (nowhere / "lungs" / "masks").mkdir()
+    assert find("lungs") == nowhere / "lungs"
+    assert {entry.name: folder for entry, folder in listing()}["smoke"] is None
+
+
 def test_misspelt_names() -> None:
     with pytest.raises(DataError, match=r"'mnst', nor a data set .*did you mean 'mnist'"):
         read("mnst")

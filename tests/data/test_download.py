@@ -92,6 +92,11 @@ def test_only_https(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         get("small", opener=Network({"file": CONTENT}))
 
 
+def test_sets_that_cannot_be_downloaded() -> None:
+    with pytest.raises(DataError, match=r"'lungs' cannot be downloaded .*ISTHMUS_DATA"):
+        get("lungs", opener=Network({}))
+
+
 def test_names() -> None:
     with pytest.raises(DataError, match="did you mean 'mnist'"):
         get("mnits")

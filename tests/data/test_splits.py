@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.core.errors import DataError, SettingError
-from isthmus.data import DataSet, Split, split
+from isthmus.data import DataSet, PairSet, Split, split
+from isthmus.data.pairs import PARTS
 
 
 def parts(result: Split) -> list[np.ndarray]:
@@ -96,3 +97,74 @@ def test_too_few() -> None:
         split(data_set(2))
     with pytest.raises(DataError, match="2 groups are too few"):
         split(data_set(10, groups=np.arange(10) % 2))
+
+
+def pairs(parts: list[str] | None = None, groups: list[str] | None = None) -> PairSet:
+    count = len(parts or groups or range(30))
+    return PairSet(
+        "slices",
+        (np.zeros((2, 3), np.uint8),) * count,
+        (np.zeros((2, 3), np.int16),) * count,
+        tuple(f"em{number:02d}" for number in range(count)),
+        ("cell", "membrane"),
+        groups=None if groups is None else np.array(groups),
+        predefined=None if parts is None else np.array(parts),
+    )
+
+
+def test_parts_by_names() -> None:
+    for data in (pairs(), data_set(30, names=pairs().names)):
+        result = split(data, validation=["em2[0-4]"], test=["em2[5-8]*", "em29"])
+        assert [part.tolist() for part in parts(result)] == [
+            list(range(20)),
+            list(range(20, 25)),
+            list(range(25, 30)),
+        ]
+    mixed = split(pairs(), validation=0.25, test=["em1*"])
+    assert mixed.test.tolist() == list(range(10, 20))
+    assert len(mixed.validation) == 5
+
+
+def test_all_parts_of_pairs_are_used_as_given() -> None:
+    given = [*["train"] * 4, *["validation"] * 2, *["test"] * 3]
+    for fractions in ({}, {"validation": 0.5, "test": 0.4}, {"validation": 0.0, "test": 0.0}):
+        result = split(pairs(given), **fractions)  # type: ignore[arg-type]
+        assert [len(part) for part in parts(result)] == [4, 2, 3]
+    result = split(pairs([*["train"] * 8, "test"]), validation=0.25)
+    assert [len(part) for part in parts(result)] == [6, 2, 1]
+
+
+@given(
+    marks=st.lists(
+        st.tuples(st.sampled_from(["train", "validation", "test"]), st.integers(0, 5)),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_given_parts_never_separate_a_group(marks: list[tuple[str, int]]) -> None:
+    words, groups = zip(*marks, strict=True)
+    data = pairs(list(words), [str(group) for group in groups])
+    groups_of = [{g for word, g in marks if word == part} for part in PARTS]
+    torn = (groups_of[1] | groups_of[0]) & groups_of[2] or groups_of[0] & groups_of[1]
+    if torn or not groups_of[0]:
+        with pytest.raises(DataError, match=r"lies in the|too few"):
+            split(data, validation=0.0, test=0.0)
+        return
+    result = split(data, validation=0.0, test=0.0)
+    for part, word in zip(parts(result), PARTS, strict=True):
+        assert part.tolist() == [place for place, mark in enumerate(words) if mark == word]
+
+
+def test_faults_of_patterns() -> None:
+    with pytest.raises(DataError, match=r"slices, test: no name matches 'x\*'; .* 'em00'"):
+        split(pairs(), test=["em2*", "x*"])
+    with pytest.raises(DataError, match="'em20' would be in the validation and in the test part"):
+        split(pairs(), validation=["em2*"], test=["em20"])
+    with pytest.raises(SettingError, match="slices brings its own test part"):
+        split(pairs(["train", "train", "test"]), test=["em0*"])
+    with pytest.raises(DataError, match="numbers has no names; give test as a fraction"):
+        split(data_set(10), test=["a"])
+    with pytest.raises(DataError, match="group 'b' lies in the validation part and outside"):
+        split(pairs(groups=["a", "b", "b"]), validation=["em01"])
+    with pytest.raises(DataError, match="would be in the validation"):
+        split(pairs(["train", "train", "test"]), validation=["em*"])

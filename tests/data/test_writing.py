@@ -5,10 +5,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from isthmus.core.errors import DataError, SettingError, StorageError
-from isthmus.data import read, write_array, write_images, write_table
+from isthmus.data import (
+    read,
+    read_pairs,
+    write_array,
+    write_images,
+    write_label_map,
+    write_table,
+)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -81,3 +91,50 @@ def test_a_refusing_disk_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="Cannot write"):
         write_array(tmp_path / "file" / "x.npy", np.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ("name", "highest", "stored"),
+    [
+        ("x.png", 255, "uint8"),
+        ("x.png", 256, "uint16"),
+        ("x.tif", 3, "uint8"),
+        ("x.TIFF", 65535, "uint16"),
+        ("x.tif", 65536, "uint32"),
+    ],
+)
+def test_label_maps(tmp_path: Path, name: str, highest: int, stored: str) -> None:
+    labels = np.random.default_rng(0).integers(0, highest + 1, (6, 5))
+    labels[0, 0] = highest
+    write_label_map(tmp_path / name, labels)
+    found = tifffile.imread(tmp_path / name) if "t" in name.lower() else None
+    found = np.asarray(Image.open(tmp_path / name)) if found is None else found
+    np.testing.assert_array_equal(found, labels)
+    assert found.dtype == stored
+
+
+@given(classes=st.integers(2, 400), seed=st.integers(0, 99), suffix=st.sampled_from(["png", "tif"]))
+def test_label_maps_are_read_back(
+    tmp_path_factory: pytest.TempPathFactory, classes: int, seed: int, suffix: str
+) -> None:
+    folder = tmp_path_factory.mktemp("maps")
+    labels = np.random.default_rng(seed).permutation(classes * 2).reshape(2, -1) % classes
+    write_images(folder / "images", np.zeros((1, *labels.shape), np.uint8), ["a"])
+    write_label_map(folder / "masks" / f"a.{suffix}", labels)
+    pairs = read_pairs(folder, values={str(label): label for label in range(classes)})
+    np.testing.assert_array_equal(pairs.masks[0], labels)
+
+
+def test_faults_of_label_maps(tmp_path: Path) -> None:
+    for labels, message in (
+        (np.array([[0, -1]]), "the lowest -1; give ignored pixels a number"),
+        (np.zeros((2, 2)), "these are float64"),
+        (np.zeros((1, 2, 2), int), r"shape \(1, 2, 2\)"),
+        (np.zeros((0, 2), int), r"shape \(0, 2\)"),
+        (np.array([[65536]]), r"no room for the label 65536; write \.tif"),
+    ):
+        with pytest.raises(DataError, match=message):
+            write_label_map(tmp_path / "x.png", labels)
+    with pytest.raises(SettingError, match=r"must end in \.png, \.tif or \.tiff"):
+        write_label_map(tmp_path / "x.jpg", np.zeros((2, 2), int))
+    assert list(tmp_path.iterdir()) == []

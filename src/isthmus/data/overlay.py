@@ -57,9 +57,12 @@ def class_colour(label: int) -> tuple[int, int, int]:
     if label <= len(_COLOURS):
         colour = _COLOURS[label - 1] if label > 0 else _IGNORED
         return colour >> 16, colour >> 8 & 255, colour & 255
-    red, green, blue = colorsys.hsv_to_rgb(
-        label * _GOLDEN % 1, 1 - label % 3 / 4, 1 - label % 2 / 4
+    hue, saturation, value = (
+        (label * _GOLDEN + 0.1) % 1,
+        (1, 0.6)[label % 2],
+        (1, 0.7, 0.45)[label % 3],
     )
+    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
     return round(255 * red), round(255 * green), round(255 * blue)
 
 

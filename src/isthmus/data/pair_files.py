@@ -77,7 +77,7 @@ def _in_folder(source: Path, reading: PairReading, problems: list[Problem]) -> I
         (images, masks, "mask", reading.masks),
         (masks, images, "image", reading.images),
     ):
-        for stem in one.keys() - other.keys():
+        for stem in sorted(one.keys() - other.keys()):
             problems.append(
                 Problem(
                     stem,
@@ -93,10 +93,10 @@ def _in_folder(source: Path, reading: PairReading, problems: list[Problem]) -> I
 def _by_stem(folder: Path, problems: list[Problem]) -> dict[str, Path]:
     """Image files by their path within the folder, without suffix."""
     if not folder.is_dir():
-        near = [path.name for path in folder.parent.iterdir() if path.is_dir()]
+        there = sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
         raise DataError(
-            f"There is no folder {folder}{nearest(folder.name, near)}; {folder.parent} needs one"
-            " folder of images and one of masks: name them by data.images and data.masks."
+            f"There is no folder {folder}, only {', '.join(there) or 'no folder at all'}; name the"
+            " folders of images and of masks by data.images and data.masks."
         )
     found: dict[str, Path] = {}
     for path in list_images(folder):
@@ -125,7 +125,7 @@ def _facts(index: Path, images: Mapping[str, Path], problems: list[Problem]) -> 
                 Problem(stem, f"{index} names '{file}', of which there is no image.", fatal=False)
             )
         by_file[stem] = row
-    for stem in images.keys() - by_file.keys():
+    for stem in sorted(images.keys() - by_file.keys()):
         problems.append(Problem(stem, f"{index} has no row for {images[stem]}; add one."))
     return by_file
 
@@ -215,7 +215,7 @@ def predefined_of(
 ) -> NDArray[np.str_] | None:
     """The part of each pair by its name or its column ``split``, if these say something."""
     patterns = {part: getattr(reading, part) for part in PARTS[1:] if getattr(reading, part)}
-    if patterns:
+    if patterns and pairs:
         names = [pair.name for pair in pairs]
         parts = np.full(len(pairs), PARTS[0], "U10")
         for part, wanted in patterns.items():
@@ -247,18 +247,20 @@ def groups_of(
     SettingError
         If the pattern is none.
     """
-    if groups is None:
+    if groups is None or not pairs:
         return None
     columns = {column for pair in pairs for column in pair.facts}
-    if "(" in groups:
-        try:
-            pattern = re.compile(groups)
-        except re.error as error:
-            raise SettingError(f"data.groups={groups} is no regular expression: {error}.") from None
-        found = [pattern.search(pair.name) for pair in pairs]
-        values = [match[1] if match else None for match in found]
-    elif groups in columns:
+    if groups in columns:
         values = [pair.facts.get(groups) for pair in pairs]
+    elif "(" in groups:
+        try:
+            found = [re.search(groups, pair.name) for pair in pairs]
+            values = [match[1] if match else None for match in found]
+        except (re.error, IndexError) as error:
+            raise SettingError(
+                f"data.groups={groups} is no pattern with a group in brackets ({error}); write one"
+                " such as '^([^_]+)_'."
+            ) from None
     else:
         raise DataError(
             f"There is no column '{groups}'{nearest(groups, columns)} to take groups from; name a"

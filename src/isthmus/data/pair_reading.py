@@ -136,7 +136,8 @@ class OpenPairs:
 
 def open_pairs(source: str | Path, given: Mapping[str, Any]) -> OpenPairs:
     """Find the pairs of a source by the settings of `read_pairs`, None for those not given."""
-    name, path, reading = Path(source).resolve().stem, Path(source), PairReading()
+    path, reading = Path(source), PairReading()
+    name = path.resolve().name.removesuffix(".csv")
     if isinstance(source, str) and source in CATALOGUE:
         known = CATALOGUE[source].pairs
         if known is None:
@@ -164,6 +165,6 @@ def open_pairs(source: str | Path, given: Mapping[str, Any]) -> OpenPairs:
         reading.colour,
         pairs,
         problems,
-        groups_of(pairs, reading.groups, problems),
-        predefined_of(pairs, reading, problems),
+        collect(problems, name, groups_of, pairs, reading.groups, problems),
+        collect(problems, name, predefined_of, pairs, reading, problems),
     )
