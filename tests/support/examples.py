@@ -28,10 +28,8 @@ EXAMPLES: dict[str, Example] = {
 
 # Examples whose subject is not written yet. Who writes it moves the id to a test.
 LATER = {
-    "000-skip-connections": "networks with skip connections (U-Net)",
     "001-mean-iou": "metrics of label maps",
     "004-dice": "metrics of label maps, and the Dice loss",
-    "004-sliding-window-count": "sliding-window pixel classifier",
 }
 
 

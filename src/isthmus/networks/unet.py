@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -125,6 +125,10 @@ class UNet(ImageNetwork):
         self.side_logits: list[Tensor] = []
         self.last = (_StartsAtZero if residual else nn.Conv2d)(widths[0], maps, 1)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy is of the network, not of the last batch (whose graph could not be copied).
+        return {**self.__dict__, "side_logits": []}
+
     @property
     def code_activation(self) -> CodeActivation:
         """The last module of the encoder."""
@@ -166,7 +170,8 @@ class UNet(ImageNetwork):
 class _StartsAtZero(nn.Conv2d):
     """A convolution whose initial weights are 0, so that a residual network begins with r = x."""
 
-    starts_at_zero = True
+    def start(self) -> None:
+        nn.init.zeros_(self.weight)
 
 
 def _halve(maps: int, mode: Down) -> nn.Module:
