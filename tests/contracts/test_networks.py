@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from isthmus.core.errors import DataError, SettingError
 from isthmus.networks import NETWORKS, Network, build_network, count_parameters
+from support.networks import SMALL
 
 SHAPES = [(7,), (5, 9), (1, 8, 8), (3, 11, 6)]
 VARIANTS: list[dict[str, Any]] = [
@@ -32,7 +33,11 @@ VARIANTS: list[dict[str, Any]] = [
     {"kind": "unet", "residual": True, "channels": (6, 8), "shuffle": 2},
     {"kind": "unet", "skips": "none", "channels": (), "shuffle": 3},
     {"kind": "unet", "normalisation": "batch", "channels": (4, 6)},
+    {"kind": "fcn", "width": 3, "stride": 32, "normalisation": "none"},
+    {"kind": "windows", "window": (4, 5), "channels": (), "normalisation": "none"},
+    {"kind": "small", "normalisation": "none", "channels": (8,)},
 ]
+STRIDES = {"fcn": 32, "segnet": 32, "coarse": 16, "fine": 4, "two_path": 16, "windows": 1}
 
 
 @dataclass(frozen=True)
@@ -44,10 +49,10 @@ class Case:
     code_size: int | tuple[int, ...] = 3
 
     def build(self, seed: int = 0, **settings: Any) -> Network:
-        """The network; layers that start at 0, and hide all before them, are stirred."""
+        """The network; layers that start by a rule of their own are stirred."""
         network = build_network({**self.spec, **settings}, self.shape, self.code_size, seed)
         for module in network.modules():
-            if getattr(module, "starts_at_zero", False):
+            if hasattr(module, "start"):
                 generator = torch.Generator().manual_seed(seed)
                 torch.nn.init.normal_(module.weight, std=0.3, generator=generator)
         return network
@@ -59,14 +64,20 @@ class Case:
     def code_shape(self) -> tuple[int, ...]:
         if not isinstance(self.code_size, int):
             return self.code_size
-        if self.spec["kind"] != "unet":
+        if not NETWORKS[self.spec["kind"]].any_size:
             return (self.code_size,)
-        stride = self.spec.get("shuffle", 1) * 2 ** len(self.spec.get("channels", (32, 64)))
+        halvings = len(self.spec.get("channels", (32, 64)))
+        shuffle = 2 if self.spec["kind"] == "small" else self.spec.get("shuffle", 1)
+        stride = STRIDES.get(self.spec["kind"], shuffle * 2**halvings)
         return (self.code_size, *(ceil(side / stride) for side in self.shape[-2:]))
 
     @property
     def decodes(self) -> bool:
         """Whether the code is all that the decoder looks at."""
+        if self.spec["kind"] in {"segnet", "coarse", "two_path", "small"}:
+            return False
+        if self.spec["kind"] == "fcn":
+            return self.spec.get("stride") == 32
         return self.spec["kind"] != "unet" or self.spec.get("skips") == "none"
 
     def __str__(self) -> str:
@@ -83,7 +94,7 @@ def _accepts(case: Case) -> bool:
     return True
 
 
-_SPECS = [{"kind": kind} for kind in NETWORKS] + VARIANTS
+_SPECS = [{"kind": kind, **SMALL.get(kind, {})} for kind in NETWORKS] + VARIANTS
 _ALL = [Case(spec, shape) for spec in _SPECS for shape in SHAPES]
 CASES = [case for case in _ALL if _accepts(case)]
 REFUSED = [case for case in _ALL if case not in CASES]

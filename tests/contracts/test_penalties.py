@@ -29,6 +29,8 @@ def network_and_samples(code, kind=None):
         spec = {**spec, "code_activation": {"kind": "top_k", "active": 1}}
     if kind == "gaussian_kl":
         spec = {**spec, "code_activation": "gaussian"}
+    if kind == "deep_supervision":
+        spec, code_size = {"kind": "unet", "channels": (2, 3), "side_outputs": True}, 4
     network = build_network(spec, (5, 4), code_size, seed=0).eval()
     if kind == "revival":
         network.code_activation.idle[1:] = 1000  # all units but the first are dead

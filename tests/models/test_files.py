@@ -27,11 +27,18 @@ from isthmus.models import _files, model_fingerprint
 from isthmus.networks import NETWORKS
 from isthmus.training import tensors as tensors_module
 from support.models import KINDS, fit, quick
+from support.networks import SMALL as SMALL_NETWORKS
 
 Array = NDArray[Any]
 CASES: dict[str, dict[str, Any]] = {
     **{kind: {"kind": kind} for kind in KINDS},
-    **{f"network {kind}": {"kind": "autoencoder", "network": kind} for kind in NETWORKS},
+    **{
+        f"network {kind}": {
+            "kind": "autoencoder",
+            "network": {"kind": kind, **SMALL_NETWORKS.get(kind, {})},
+        }
+        for kind in NETWORKS
+    },
     "network unet": {"kind": "autoencoder", "network": {"kind": "unet", "skips": "none"}},
     "map as code": {
         "kind": "autoencoder",
@@ -97,7 +104,9 @@ def test_bits_come_back(case: str, digits: Array, tmp_path: Path) -> None:
     codes = model.transform(samples)
     np.testing.assert_array_equal(loaded.transform(samples), codes)
     np.testing.assert_array_equal(loaded.reconstruct(samples), model.reconstruct(samples))
-    np.testing.assert_array_equal(loaded.inverse_transform(codes), model.inverse_transform(codes))
+    if getattr(model.network_, "code_is_all", True):
+        restored = model.inverse_transform(codes)
+        np.testing.assert_array_equal(loaded.inverse_transform(codes), restored)
     np.testing.assert_array_equal(loaded.score_samples(samples), model.score_samples(samples))
     for name in ("code_mean_", "code_std_"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(model, name))
@@ -347,7 +356,8 @@ def test_hostile_sizes_take_no_memory(
 def test_no_pickle_in_the_source() -> None:
     source = Path(isthmus.__file__).parent
     for path in source.rglob("*.py"):
-        forbidden = r"import pickle|pickle\.load|torch\.load\(|joblib|allow_pickle\s*=\s*True"
+        unsafe_load = r"torch\.load\((?!.*weights_only=True)"
+        forbidden = rf"import pickle|pickle\.load|{unsafe_load}|joblib|allow_pickle\s*=\s*True"
         assert not re.search(forbidden, path.read_text()), path
 
 

@@ -26,13 +26,6 @@ EXAMPLES: dict[str, Example] = {
     )["examples"]
 }
 
-# Examples whose subject is not written yet. Who writes it moves the id to a test.
-LATER = {
-    "000-skip-connections": "networks with skip connections (U-Net)",
-    "004-sliding-window-count": "sliding-window pixel classifier",
-}
-
-
 def example(*ids: str) -> Callable[[Any], Any]:
     """Mark a test as that of these examples; it gets each as ``example``."""
     return pytest.mark.parametrize("example", [EXAMPLES[id_] for id_ in ids], ids=ids)

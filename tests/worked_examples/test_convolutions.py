@@ -6,12 +6,14 @@ import math
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from isthmus.networks import Network, build_network
 from isthmus.networks.convolutional import _Upsample
+from isthmus.networks.segnet import unpool
 from isthmus.objectives import LOSSES
 from support.examples import EXAMPLES, close, differs, example, image, tensor, with_weights
 
@@ -78,8 +80,47 @@ def test_max_pooling(example):
 @example("003-segnet-unpool")
 def test_unpooling_with_stored_places(example):
     places = torch.tensor(example["inputs"]["argmax_flat_indices"])[None, None]
-    output = F.max_unpool2d(image(example["inputs"]["x"]), places, 2)
+    output = unpool(image(example["inputs"]["x"]), places)
     close(output[0, 0], example["correct"]["output"], example)
+
+
+@example("000-skip-connections")
+def test_skip_connections(example):
+    """Of a U-Net whose code is 0 but for its bias b, and whose first level's maps are a."""
+    inputs, correct = example["inputs"], example["correct"]
+    a, b = tensor(inputs["a"])[None], tensor(inputs["b"])[None]
+    joined = {}
+    for skips in ("add", "concatenate"):
+        spec = {"kind": "unet", "channels": (1,), "skips": skips}
+        network = build_network(spec, (1, 2, 2), 1, seed=0).double()
+        network.ups[0] = nn.Identity()
+        network.decoder[0].register_forward_pre_hook(
+            lambda _, x, skips=skips: joined.update({skips: x[0]})
+        )
+        network.up(b, [a])
+        with pytest.raises(RuntimeError, match=r"[Ss]ize"):
+            network.up(b, [torch.zeros(1, *inputs["mismatched_shape"], dtype=torch.float64)])
+    close(joined["add"][0], correct["addition"], example)
+    close(joined["concatenate"][0], correct["concatenation"], example)
+    # And of an FCN: scores of two sizes are added.
+    fcn = build_network({"kind": "fcn", "width": 1, "stride": 16}, (1, 32, 32), 1, seed=0).double()
+    fcn.scores[0] = fcn.scores[1] = fcn.doubles[0] = fcn.last = nn.Identity()
+    close(fcn.up(a, [b])[0], correct["addition"], example)
+
+
+@example("004-sliding-window-count")
+def test_windows_are_as_many_as_pixels(example):
+    for case in example["correct"]["cases"]:
+        (height, width), (rows, columns) = case["image"], case["window"]
+        spec = {"kind": "windows", "window": (rows, columns), "channels": ()}
+        network = build_network(spec, (height, width), 1, seed=0)
+        windows = network.windows(torch.zeros(1, height, width))
+        assert windows.shape == (1, height, width, 1, rows, columns)
+        assert windows.shape[:3].numel() == case["padded"]
+        inside = network.codes(torch.zeros(1, 1, height, width), dense=True)
+        assert inside.numel() == case["valid"]
+        overlap = case["overlap_fraction_of_neighbours"]
+        assert overlap == pytest.approx(1 - 1 / columns, abs=example["tolerance"])
 
 
 @example("001-upsample-nearest", "001-nearest-2x2-to-4x4")

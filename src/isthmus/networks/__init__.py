@@ -1,8 +1,22 @@
 """Encoders f and decoders g. One file and one registration add a network to `NETWORKS`."""
 
-from isthmus.networks import convolutional, dense, linear, one_layer, unet
+from isthmus.networks import (
+    coarse,
+    convolutional,
+    dense,
+    fcn,
+    fine,
+    linear,
+    one_layer,
+    segnet,
+    small,
+    two_path,
+    unet,
+    windows,
+)
 from isthmus.networks._base import NETWORKS, Network, build_network, count_parameters
 from isthmus.networks._images import ImageNetwork
+from isthmus.networks._vgg import load_vgg16
 from isthmus.networks.code_activations import CODE_ACTIVATIONS
 
 __all__ = [
@@ -11,10 +25,18 @@ __all__ = [
     "ImageNetwork",
     "Network",
     "build_network",
+    "coarse",
     "convolutional",
     "count_parameters",
     "dense",
+    "fcn",
+    "fine",
     "linear",
+    "load_vgg16",
     "one_layer",
+    "segnet",
+    "small",
+    "two_path",
     "unet",
+    "windows",
 ]

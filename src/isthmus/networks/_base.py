@@ -32,7 +32,7 @@ class Network(nn.Module, ABC):
     code_shape : tuple of int
         Shape of one code as `encode` returns it.
     decoder_modules : tuple of str
-        Names of the modules that only g uses.
+        Names of the modules that only g uses, with dots where one lies within another.
     any_size : bool
         Whether images of other sizes than `sample_shape` can be given.
     """
@@ -76,7 +76,7 @@ class Network(nn.Module, ABC):
         """A copy that can only encode."""
         twin = copy.deepcopy(self)
         for name in self.decoder_modules:
-            setattr(twin, name, nn.Identity())
+            twin.set_submodule(name, nn.Identity())
         return twin
 
     @property

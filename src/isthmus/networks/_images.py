@@ -14,7 +14,7 @@ from isthmus.core.errors import DataError, SettingError
 from isthmus.networks._activations import Activation, OutputActivation, activation
 from isthmus.networks._base import Network
 
-Normalisation = Literal["auto", "none", "batch"]
+Normalisation = Literal["none", "batch"]
 Up = Literal["transposed", "nearest", "bilinear"]
 
 
@@ -74,10 +74,6 @@ class ImageNetwork(Network):
         self._like_samples = outputs is None
         self.output_maps = self.input_maps if outputs is None else outputs
         self.code_shape = self._code_shape(code_size)
-
-    def normalised(self, normalisation: Normalisation) -> bool:
-        """Whether maps are normalised: by default those of networks for label maps."""
-        return normalisation == "batch" or (normalisation == "auto" and not self._like_samples)
 
     def _code_shape(self, code_size: int | Sequence[int]) -> tuple[int, ...]:
         height, width = (math.ceil(side / self.stride) for side in self.sample_shape[-2:])
@@ -156,18 +152,32 @@ def convolution_block(
     outputs: int,
     count: int,
     act: Activation,
-    normalised: bool = False,
+    normalisation: Normalisation = "none",
+    size: int = 3,
 ) -> nn.Sequential:
-    """3 x 3 convolutions, each followed by a batch normalisation, if wanted, and an activation."""
+    """Convolutions, 3 x 3, each followed by a normalisation, if any, and an activation."""
     layers: list[nn.Module] = []
     for number in range(count):
         # The mean that a normalisation takes off makes a bias useless.
-        bias = not normalised
-        layers.append(nn.Conv2d(outputs if number else inputs, outputs, 3, padding=1, bias=bias))
-        if normalised:
-            layers.append(nn.BatchNorm2d(outputs))
+        bias = normalisation == "none"
+        layers.append(
+            nn.Conv2d(outputs if number else inputs, outputs, size, padding=size // 2, bias=bias)
+        )
+        if normalisation == "batch":
+            layers.append(BatchNorm(outputs))
         layers.append(activation(act))
     return nn.Sequential(*layers)
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """By the running means also where a batch has a single value of each map, without a spread."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps ``(N, C, H, W)``."""
+        if self.training and x.numel() == x.shape[1]:
+            running = self.running_mean, self.running_var
+            return F.batch_norm(x, *running, self.weight, self.bias, eps=self.eps)
+        return super().forward(x)
 
 
 def double(inputs: int, outputs: int, mode: Up) -> nn.Module:
@@ -182,13 +192,17 @@ def double(inputs: int, outputs: int, mode: Up) -> nn.Module:
 
 def pad(images: Tensor, multiple: int) -> Tensor:
     """Images with sides that are multiples, reflected; small ones with their edge repeated."""
-    height, width = images.shape[-2:]
-    for size, at in ((width, 0), (height, 2)):
-        if missing := -size % multiple:
-            sides = [0, 0, 0, 0]
-            sides[at + 1] = missing
-            images = F.pad(images, sides, mode="reflect" if missing < size else "replicate")
+    for axis in (-1, -2):
+        if missing := -images.shape[axis] % multiple:
+            images = extend(images, axis, 0, missing)
     return images
+
+
+def extend(images: Tensor, axis: int, before: int, after: int) -> Tensor:
+    """Images reflected on both sides of their last axis, -1, or the one above it, -2."""
+    sides = [before, after, 0, 0] if axis == -1 else [0, 0, before, after]
+    reflects = max(before, after) < images.shape[axis]
+    return F.pad(images, sides, mode="reflect" if reflects else "replicate")
 
 
 def crop(images: Tensor, size: Sequence[int]) -> Tensor:

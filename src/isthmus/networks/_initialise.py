@@ -15,8 +15,10 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
     - A linear or convolutional layer followed by a rectifier (ReLU, ELU, SiLU, ...) draws from
       N(0, 2 / fan_in) (He et al. 2015); every other one from N(0, 2 / (fan_in + fan_out))
       (Glorot and Bengio 2010). The fan-in of a transposed convolution is the number of inputs
-      that reach one output, channels * kernel area / stride².
-    - A layer that says `starts_at_zero`, at the end of a residual network, is 0.
+      that reach one output, channels * kernel area / stride². A group of maps counts by itself,
+      and a normalisation between a layer and its rectifier changes nothing.
+    - A layer that has a `start` of its own calls it instead: the last one of a residual network is
+      0, an up-sampling one may interpolate.
     - Biases are 0.
     - Other layers (normalisation) keep their own deterministic rule.
     """
@@ -24,16 +26,18 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
         id(layer): after
         for parent in network.modules()
         if isinstance(parent, nn.Sequential)
-        for layer, after in zip_longest(parent, list(parent)[1:])
+        for layers in [[layer for layer in parent if not isinstance(layer, nn.BatchNorm2d)]]
+        for layer, after in zip_longest(layers, layers[1:])
     }
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             fan_in, fan_out = _fans(module)
             rectified = getattr(following.get(id(module)), "rectifies", False)
             variance = 2 / fan_in if rectified else 2 / (fan_in + fan_out)
-            if getattr(module, "starts_at_zero", False):
-                variance = 0.0
-            nn.init.normal_(module.weight, std=math.sqrt(variance), generator=generator)
+            if callable(start := getattr(module, "start", None)):
+                start()
+            else:
+                nn.init.normal_(module.weight, std=math.sqrt(variance), generator=generator)
         elif callable(reset := getattr(module, "reset_parameters", None)):
             reset()
         if isinstance(bias := getattr(module, "bias", None), nn.Parameter):
@@ -45,7 +49,8 @@ def _fans(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[float, flo
     if isinstance(layer, nn.Linear):
         return layer.in_features, layer.out_features
     area = layer.weight[0, 0].numel()
+    inputs, outputs = layer.in_channels // layer.groups, layer.out_channels // layer.groups
     steps = math.prod(layer.stride)
     if isinstance(layer, nn.ConvTranspose2d):
-        return layer.in_channels * area / steps, layer.out_channels * area
-    return layer.in_channels * area, layer.out_channels * area / steps
+        return inputs * area / steps, outputs * area
+    return inputs * area, outputs * area / steps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -92,7 +92,7 @@ class UNet(ImageNetwork):
         down: Down = "pool",
         up: Up = "transposed",
         activation: Activation = "relu",
-        normalisation: Normalisation = "auto",
+        normalisation: Normalisation | Literal["auto"] = "auto",
         output_activation: OutputActivation = "none",
         residual: bool = False,
         shuffle: PositiveInt = 1,
@@ -116,7 +116,9 @@ class UNet(ImageNetwork):
         joined = 2 if skips == "concatenate" else 1
         maps = shuffle**2 * self.output_maps
 
-        normal = self.normalised(normalisation)
+        normal: Normalisation = "none" if outputs is None else "batch"
+        if normalisation != "auto":
+            normal = normalisation
 
         def level(inputs: int, outputs: int) -> nn.Sequential:
             return convolution_block(inputs, outputs, convolutions, activation, normal)
@@ -130,6 +132,10 @@ class UNet(ImageNetwork):
         self.sides = nn.ModuleList(nn.Conv2d(own, self.output_maps, 1) for own in inner)
         self.side_logits: list[Tensor] = []
         self.last = (_StartsAtZero if residual else nn.Conv2d)(widths[0], maps, 1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy is of the network, not of the last batch (whose graph could not be copied).
+        return {**self.__dict__, "side_logits": []}
 
     @property
     def code_activation(self) -> CodeActivation:
@@ -172,7 +178,8 @@ class UNet(ImageNetwork):
 class _StartsAtZero(nn.Conv2d):
     """A convolution whose initial weights are 0, so that a residual network begins with r = x."""
 
-    starts_at_zero = True
+    def start(self) -> None:
+        nn.init.zeros_(self.weight)
 
 
 def _halve(maps: int, mode: Down) -> nn.Module:
