@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Self, cast
 
 import numpy as np
@@ -119,9 +119,7 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
     patch_size: PositiveInt | None = None
     foreground: Probability = 0.33
     patches: PositiveInt | None = None
-    optimizer: Annotated[Spec, OPTIMIZERS] = field(
-        default_factory=lambda: {"kind": "adamw", "weight_decay": 1e-4}
-    )
+    optimizer: Annotated[Spec, OPTIMIZERS] = "adamw"
     schedule: Annotated[Spec, SCHEDULES] = "one_cycle"
     epochs: NonNegativeInt = 60
     batch_size: PositiveInt = 8
