@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,6 +113,25 @@ def test_it_is_trained_as_an_autoencoder(kind: str) -> None:
     losses = [row["train/reconstruction"] for row in model.history_]
     assert losses[-1] < 0.8 * losses[0]
     assert model.reconstruct(x).shape == x.shape
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+@pytest.mark.filterwarnings("ignore:Constant folding")
+@each
+def test_it_runs_without_torch_on_batches_of_any_size(kind: str, tmp_path: Path) -> None:
+    """Exported to ONNX, for sides that are multiples of the stride: the padding stays outside."""
+    pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    network, path = build(kind, (2, 64, 64), 3).eval(), tmp_path / "network.onnx"
+    names: Any = {"input_names": ["x"], "output_names": ["logits"]}
+    axes = {name: {0: "batch", 2: "height", 3: "width"} for name in ("x", "logits")}
+    given = (images(2, 2, 64, 96),)
+    torch.onnx.export(network, given, path, dynamo=False, dynamic_axes=axes, **names)
+    session = runtime.InferenceSession(path)
+    for shape in [(2, 2, 64, 96), (1, 2, 32, 32), (3, 2, 96, 32), (1, 2, 32, 160)]:
+        x = images(*shape)
+        (logits,) = session.run(None, {"x": x.numpy()})
+        torch.testing.assert_close(torch.from_numpy(logits), network(x), rtol=1e-4, atol=1e-5)
 
 
 @each

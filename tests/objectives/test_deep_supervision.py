@@ -104,9 +104,9 @@ def test_it_reaches_the_side_outputs_and_they_learn(seeded: Any) -> None:
     y = (x[:, 0] > 0.5).long()
     network = unet((16, 16), 2, output_activation="softmax", normalisation="batch")
     equation = Equation(network, LOSSES.build("categorical_cross_entropy"), [PENALTY])
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.03)
     values = []
-    for _ in range(40):
+    for _ in range(60):
         optimizer.zero_grad()
         result = equation(x, y, seeded(0))
         result.total.backward()

@@ -35,7 +35,7 @@ class Fine(VGGNetwork):
 
     @property
     def code_is_all(self) -> bool:
-        """It is."""
+        """True: nothing passes by the code."""
         return True
 
     def up(self, code: Tensor, kept: object = None) -> Tensor:

@@ -94,7 +94,7 @@ class Windows(ImageNetwork):
 
     @property
     def code_is_all(self) -> bool:
-        """It is."""
+        """True: nothing passes by the code."""
         return True
 
     def windows(self, x: Tensor) -> Tensor:
