@@ -156,3 +156,23 @@ def test_one_value_of_a_map_is_normalised_by_the_running_means() -> None:
     assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
     assert layer(images(2, 3, 1, 1)).sum().abs() < 1e-5
     assert layer.num_batches_tracked == 1
+
+
+@each
+def test_reach_is_how_far_a_pixel_is_felt(kind: str) -> None:
+    """What lies further away than `reach` changes nothing; something at that distance may."""
+    network = build(kind, (1, 64, 64), 2).eval()
+    reach, stride = network.reach, network.stride
+    width = 2 * (ceil(reach / stride) + 2) * stride + stride
+    x = images(1, 1, 2 * stride, width)
+    changed = x.clone()
+    middle = width // 2 // stride * stride
+    changed[..., middle + reach + 1 :] += 5.0
+    changed[..., : middle - reach] -= 5.0
+    with torch.inference_mode():
+        before, after = network.trace(x)[1], network.trace(changed)[1]
+    torch.testing.assert_close(after[..., middle], before[..., middle], rtol=0, atol=0)
+    nearer = x.clone()
+    nearer[..., middle + stride :] += 5.0
+    with torch.inference_mode():
+        assert not torch.equal(network.trace(nearer)[1][..., middle], before[..., middle])

@@ -26,6 +26,7 @@ EXAMPLES: dict[str, Example] = {
     )["examples"]
 }
 
+
 def example(*ids: str) -> Callable[[Any], Any]:
     """Mark a test as that of these examples; it gets each as ``example``."""
     return pytest.mark.parametrize("example", [EXAMPLES[id_] for id_ in ids], ids=ids)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from isthmus.inference.tiled import tiled
-from isthmus.networks import ImageNetwork
+from isthmus.networks import ImageNetwork, pad
 
 Array = NDArray[np.float32]
 WHOLE = 2**21  # pixels of an image that is not tiled
@@ -42,11 +42,15 @@ def class_probabilities(
     height, width = image.shape[1:]
     if height * width <= WHOLE:
         return np.asarray(probabilities(image[None])[0])
-    stride, reach = network.stride, network.reach
-    margin = -(-reach // stride) * stride
-    tile = max(_TILE, 4 * margin)
-    tile = -(-tile // (2 * stride)) * 2 * stride
-    return tiled(probabilities, image, tile, 2 * margin, margin=margin, pixels=1)
+    # All sides are multiples of the stride, so that every tile begins on the network's grid.
+    stride = network.stride
+    margin = -(-network.reach // stride) * stride
+    largest = -(-max(_TILE, 4 * margin) // stride) * stride
+    padded = pad(torch.from_numpy(image), stride).numpy()
+    tile = (min(padded.shape[1], largest), min(padded.shape[2], largest))
+    down, across = (0 if side < largest else 2 * margin for side in tile)
+    whole = tiled(probabilities, padded, tile, (down, across), margin=margin, pixels=1)
+    return whole[:, :height, :width]
 
 
 def resized(image: Array, size: tuple[int, int]) -> Array:

@@ -15,7 +15,7 @@ from isthmus.networks import (
     windows,
 )
 from isthmus.networks._base import NETWORKS, Network, build_network, count_parameters
-from isthmus.networks._images import ImageNetwork
+from isthmus.networks._images import ImageNetwork, pad
 from isthmus.networks._vgg import load_vgg16
 from isthmus.networks.code_activations import CODE_ACTIVATIONS
 
@@ -34,6 +34,7 @@ __all__ = [
     "linear",
     "load_vgg16",
     "one_layer",
+    "pad",
     "segnet",
     "small",
     "two_path",

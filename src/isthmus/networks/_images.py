@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,6 +18,7 @@ from isthmus.networks._base import Network
 
 Normalisation = Literal["none", "batch"]
 Up = Literal["transposed", "nearest", "bilinear"]
+_STRIP = 32  # pixels, at least, of an image that only one axis matters of
 
 
 class ImageNetwork(Network):
@@ -38,8 +41,6 @@ class ImageNetwork(Network):
 
     Attributes
     ----------
-    reach : int
-        How many pixels around a pixel at most have a say in its output.
     input_maps, output_maps : int
         Channels of the images that go in and come out.
 
@@ -52,7 +53,6 @@ class ImageNetwork(Network):
     """
 
     any_size: ClassVar[bool] = True
-    reach: int
 
     def __init__(
         self,
@@ -102,6 +102,27 @@ class ImageNetwork(Network):
     def code_is_all(self) -> bool:
         """Whether the decoder looks at nothing but the code."""
         return False
+
+    @cached_property
+    def reach(self) -> int:
+        """How many rows or columns beside a pixel's own, at most, have a say in its output.
+
+        It is found by pixels that are no numbers, which make all that depends on them no number.
+        The network must not be in training.
+        """
+        parameter = next(self.parameters())
+        height, length = -(-_STRIP // self.stride) * self.stride, 8 * self.stride
+        while True:
+            length *= 2
+            # One after another each place in a cell of the coarsest grid, in the middle.
+            places = length // 2 // self.stride * self.stride + torch.arange(self.stride)
+            x = parameter.new_zeros(self.stride, self.input_maps, height, length)
+            x[torch.arange(self.stride), ..., places] = torch.nan
+            with torch.inference_mode():
+                felt = self.up(*self.down(x)).isnan().flatten(1, 2).any(1)
+            if not felt[:, [0, -1]].any():
+                image, column = felt.nonzero().T.cpu()
+                return int((column - places[image]).abs().max())
 
     def encode(self, x: Tensor) -> Tensor:
         """The deepest maps, ``(N, *code_shape)``; of another height and width if the images are."""

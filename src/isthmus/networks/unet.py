@@ -108,10 +108,6 @@ class UNet(ImageNetwork):
                 f" number: set output_activation = 'none' instead of '{output_activation}'."
             )
         self.skips, self.residual, self.shuffle = skips, residual, shuffle
-        # A 3 x 3 convolution of level i reaches 2^i pixels further, and so do steps between levels.
-        self.reach = shuffle * sum(
-            (2 * convolutions + 2) * 2**level for level in range(len(channels) + 1)
-        )
         widths = [*channels, self.code_shape[0]]
         joined = 2 if skips == "concatenate" else 1
         maps = shuffle**2 * self.output_maps
