@@ -7,6 +7,8 @@ from isthmus.core.registry import nearest
 from isthmus.metrics._base import METRICS
 from isthmus.metrics.segmentation import MEASURES, Measure
 
+_OF_IMAGES = {"mean_iou": Measure("mean IoU with the background", True)}
+
 
 def measure_of(name: str) -> Measure:
     """Title and direction of a metric, or of a measure of label maps.
@@ -24,10 +26,11 @@ def measure_of(name: str) -> Measure:
     measure, _, label = name.partition("/")
     if name in METRICS:
         return Measure(METRICS[name].title, METRICS[name].higher_is_better)
-    if measure in MEASURES:
-        found = MEASURES[measure]
+    measures = {**MEASURES, **_OF_IMAGES}
+    if measure in measures:
+        found = measures[measure]
         return found._replace(title=f"{found.title} of {label}") if label else found
-    known = [*METRICS, *MEASURES]
+    known = [*METRICS, *measures]
     raise SettingError(
         f"Unknown metric '{name}'{nearest(name, known)}. Choose from: {', '.join(known)}."
     )

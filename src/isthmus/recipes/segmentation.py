@@ -145,6 +145,5 @@ def _by_threshold(train: PairSet, test: PairSet) -> list[Labels]:
 
 def _thresholded(image: Array, side: int) -> Labels:
     grey = image if image.ndim == 2 else image.mean(0)
-    if grey.min() == grey.max():
-        return np.zeros(grey.shape, np.int16)
-    return np.asarray(side * grey > side * threshold_otsu(grey), np.int16)
+    threshold = threshold_otsu(grey) if grey.min() < grey.max() else grey.max()
+    return np.asarray(grey > threshold if side > 0 else grey < threshold, np.int16)
