@@ -347,8 +347,10 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         """Axes of the mirror images that training has seen."""
         seen = [spec for spec in self.settings_["augmentations"] if spec["kind"] == "flip"]
         across, down = (any(spec[axis] for spec in seen) for axis in ("horizontal", "vertical"))
-        axes: list[tuple[int, ...]] = [(-1,)] * across + [(-2,)] * down
-        axes += [(-2, -1)] * (across and down)
+        axes: list[tuple[int, ...]] = []
+        axes += [(-1,)] if across else []
+        axes += [(-2,)] if down else []
+        axes += [(-2, -1)] if across and down else []
         if not axes:
             raise SettingError(
                 "This model was not trained on mirror images, which flips would give it; leave it"
