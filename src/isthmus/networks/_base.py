@@ -79,6 +79,15 @@ class Network(nn.Module, ABC):
             twin.set_submodule(name, nn.Identity())
         return twin
 
+    def without_encoder(self) -> Self:
+        """A copy that can only decode."""
+        twin = copy.deepcopy(self)
+        kept = {name.partition(".")[0] for name in self.decoder_modules}
+        for name, _ in list(twin.named_children()):
+            if name not in kept:
+                twin.set_submodule(name, nn.Identity())
+        return twin
+
     @property
     def single_layer(self) -> nn.Linear | None:
         """The encoder's only layer of weights, where it has one that is dense."""
