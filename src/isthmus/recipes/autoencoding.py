@@ -31,6 +31,7 @@ def read_data(settings: DataSettings) -> tuple[DataSet, Split]:
         dataset,
         validation=settings.validation,
         test=settings.test,
+        fold=settings.fold,
         random_state=settings.random_state,
     )
     return dataset, settings.limited(parts)
