@@ -147,11 +147,11 @@ def segment_files(
         progress(done, len(pages))
     if count:
         write_table(out / AREAS, {name: np.array(column) for name, column in areas.items()})
-    if reviewed and wanted.uncertainty:
+    if reviewed:
         entropy, names, dice = map(np.array, zip(*sorted(reviewed), strict=True))
         columns = {"image": names, "entropy_bits": -entropy, "expected_dice": dice}
         write_table(out / REVIEW, columns)
-    return len(reviewed), problems
+    return count, problems
 
 
 def _label(ensemble: Ensemble, name: str) -> int:
