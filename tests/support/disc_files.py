@@ -37,5 +37,3 @@ def write_discs(folder: Path, count: int = 24, **settings: Any) -> Path:
 def disc_recipe(source: Path, *changes: str) -> Recipe:
     """A recipe for what `write_discs` wrote."""
     return parse_recipe(RECIPE, "discs", [f"data.source='{source}'", *changes])
-
-
