@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from isthmus.cli import progress
 from isthmus.recipes.runner import start_run
 from support.disc_files import RECIPE, disc_recipe, write_discs
 
@@ -70,6 +71,16 @@ def test_a_bad_image_is_one_line_and_the_others_are_done(run: Path, scans: Path)
     assert "bad.png cannot be read" in first
     assert second == "Error: 1 of 9 images could not be segmented; see above."
     assert len(list(Path("maps").glob("p*.overlay.png"))) == 8
+
+
+def test_a_log_says_from_time_to_time_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_EVERY", 0)
+    with progress.counting("images") as told:
+        told(1, 3)
+        told(2, 3)
+    assert capsys.readouterr() == ("1 of 3 images\n2 of 3 images\n", "")
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def segment_files(
         raise DataError(f"There is no file or folder {source}; give images to segment.")
     problems: list[Problem] = []
     pages = list(list_pages(source, problems))
-    _refuse_clashes(pages, wanted)
+    _refuse_clashes(pages, wanted, len(ensemble.class_names))
     areas: dict[str, list[Any]] = defaultdict(list)
     reviewed: list[tuple[float, str, float]] = []
     count = 0
@@ -167,12 +167,13 @@ def _label(ensemble: Ensemble, name: str) -> int:
 # -- what is read ---------------------------------------------------------------------------------
 
 
-def _refuse_clashes(pages: Sequence[Page], wanted: Wanted) -> None:
+def _refuse_clashes(pages: Sequence[Page], wanted: Wanted, classes: int) -> None:
     """Refuse two images whose label maps, or whose map and other picture, would be one file."""
     taken: dict[str, Path] = {}
     endings = [
         "",
         *((".overlay",) if wanted.overlay else ()),
+        *(f".probability-{label}" for label in range(1, classes) if wanted.probabilities),
         *((".uncertainty",) if wanted.uncertainty else ()),
         *((".masked",) if wanted.masked else ()),
     ]
