@@ -6,6 +6,7 @@ from isthmus.models.autoencoder import Autoencoder
 from isthmus.models.class_encoder import ClassEncoder
 from isthmus.models.contractive import ContractiveAutoencoder
 from isthmus.models.denoising import DenoisingAutoencoder
+from isthmus.models.ensemble import Ensemble
 from isthmus.models.linear import LinearAutoencoder
 from isthmus.models.segmenter import Segmenter
 from isthmus.models.sparse import SparseAutoencoder
@@ -18,6 +19,7 @@ __all__ = [
     "ClassEncoder",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
+    "Ensemble",
     "LinearAutoencoder",
     "Segmenter",
     "SparseAutoencoder",

@@ -74,7 +74,7 @@ def start_run(
         If the disk refuses.
     """
     _refuse_taken(folder, resume)
-    recipe = _with_whole_path(recipe)
+    recipe = with_whole_path(recipe)
     model = recipe.build_model()
     task = TASKS[model.task]
     dataset, parts = task.read_data(recipe.data)
@@ -103,7 +103,8 @@ def _refuse_taken(folder: Path, resume: bool) -> None:
         )
 
 
-def _with_whole_path(recipe: Recipe) -> Recipe:
+def with_whole_path(recipe: Recipe) -> Recipe:
+    """The recipe with the path of its data as an absolute one."""
     if recipe.data.source is None:
         return recipe
     data = recipe.data.model_copy(update={"source": resolve_source(recipe.data.source)})

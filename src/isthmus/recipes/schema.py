@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import tomli_w
@@ -33,6 +33,7 @@ _TRAINING_KEYS = {field.name for field in fields(Plan)} | {
 
 
 Share = Fraction | tuple[str, ...]
+Asked = Literal["auc", "average_precision", "adapted_rand_error", "variation_of_information"]
 
 
 class DataSettings(Reading):
@@ -44,10 +45,15 @@ class DataSettings(Reading):
         Name of a known set, or path of a file or folder (``--data`` replaces it).
     classes
         Use only samples of these classes, in all parts.
-    values, masks, images, index, ignore
+    values, masks, images, index, ignore, field_of_view
         Of images with label maps, see `isthmus.data.read_pairs`.
+    measures
+        What such data are scored by beside the usual measures, see
+        `isthmus.recipes.segmentation.evaluate`.
     validation, test
         Shares held out, or patterns of names; a set with a part of its own keeps it.
+    fold
+        [k, n]: the k-th of n folds is held out, see `isthmus.data.split`.
     limit
         Use only so many training samples.
     random_state
@@ -61,8 +67,11 @@ class DataSettings(Reading):
     images: str | None = None
     index: str | None = None
     ignore: tuple[int | str, ...] | None = None
+    field_of_view: Literal["lit"] | None = None
+    measures: tuple[Asked, ...] = ()
     validation: Share = 0.1
     test: Share = 0.2
+    fold: tuple[PositiveInt, PositiveInt] | None = None
     limit: PositiveInt | None = None
     random_state: NonNegativeInt = 0
 
@@ -94,6 +103,7 @@ class DataSettings(Reading):
             dataset,
             validation=self.validation,
             test=self.test,
+            fold=self.fold,
             random_state=self.random_state,
         )
         if self.limit is None:
