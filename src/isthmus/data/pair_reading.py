@@ -33,6 +33,7 @@ def read_pairs(
     ignore: Sequence[int | str] | None = None,
     groups: str | None = None,
     colour: bool | None = None,
+    every_class: bool = True,
 ) -> PairSet:
     """Read images of any sizes with their label maps.
 
@@ -59,6 +60,8 @@ def read_pairs(
         regular expression with brackets around that part of a name.
     colour
         True for colour, False for grey images; None keeps what they are.
+    every_class
+        Whether some mask must hold each class, as data that teach must.
 
     Raises
     ------
@@ -82,7 +85,8 @@ def read_pairs(
         raise_first(opened.problems)
         decoded = [opened.decode(pair) for pair in opened.pairs]
         counts = np.sum([opened.count(labels) for _, labels in decoded], axis=0)
-        raise_first(opened.absent_classes(counts))
+        if every_class:
+            raise_first(opened.absent_classes(counts))
     except DataError as error:
         raise DataError(f"{error} `isthmus data check` lists all problems.") from error
     return PairSet(

@@ -183,24 +183,14 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         observer, checkpoints
             As of every autoencoder.
         """
-        self.__dict__.pop("history_", None)
-        own = check_settings(type(self), self.get_params(deep=False), type(self).__name__)
-        images = self._check_images(X, reset=True)
-        count = None if class_names is None else len(class_names)
-        labels = _check_maps(y, images, count)
-        self.classes_ = np.arange(count or max(2, 1 + max(int(part.max()) for part in labels)))
-        self._take_settings(own)
-        size = self._patch_size(images)
-        channels = 1 if images[0].ndim == 2 else len(images[0])
-        self.sample_shape_, self.sample_dtype_ = (channels, *size), images[0].dtype.name
+        pieces = self.pieces(X, y, class_names=class_names)
         self._build_networks(self.seed_)
-        pieces = self._pieces(images, labels, training=True)
         held_out = None
         if validation is not None:
             others = self._check_images(validation[0])
             maps = _check_maps(validation[1], others, len(self.classes_))
             held_out = self._pieces(others, maps, training=False)
-        if observer is None and own["verbose"]:
+        if observer is None and self.settings_["verbose"]:
             observer = ConsoleProgress()
         history = train(
             self._equation(),
@@ -211,12 +201,28 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
             checkpoints=checkpoints,
         )
         self.data_ = {
-            "samples": len(images),
-            "fingerprint": fingerprint(np.concatenate([image.ravel() for image in images])),
+            "samples": len(X),
+            "fingerprint": fingerprint(np.concatenate([np.ravel(image) for image in X])),
             "class_names": None if class_names is None else list(class_names),
         }
         self.history_ = history
         return self
+
+    def pieces(
+        self, X: Sequence[Array], y: Sequence[Array], *, class_names: Sequence[str] | None = None
+    ) -> Patches:
+        """What `fit` would train on: pieces, augmented, by seed and epoch; nothing is trained."""
+        self.__dict__.pop("history_", None)
+        own = check_settings(type(self), self.get_params(deep=False), type(self).__name__)
+        images = self._check_images(X, reset=True)
+        count = None if class_names is None else len(class_names)
+        labels = _check_maps(y, images, count)
+        self.classes_ = np.arange(count or max(2, 1 + max(int(part.max()) for part in labels)))
+        self._take_settings(own)
+        size = self._patch_size(images)
+        channels = 1 if images[0].ndim == 2 else len(images[0])
+        self.sample_shape_, self.sample_dtype_ = (channels, *size), images[0].dtype.name
+        return self._pieces(images, labels, training=True)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "history_")

@@ -24,6 +24,8 @@ def read_data(settings: DataSettings) -> tuple[DataSet, Split]:
     """Read and split the samples of a recipe."""
     if settings.source is None:
         raise SettingError("This recipe needs data of yours: give them with --data PATH.")
+    of_pairs = ("values", "masks", "images", "index", "ignore")
+    settings.refuse(*of_pairs, purpose="segmenters, which learn from label maps")
     dataset = read(settings.source, **settings.reading())
     if settings.classes is not None:
         dataset = dataset.of_classes(settings.classes)
@@ -34,6 +36,11 @@ def read_data(settings: DataSettings) -> tuple[DataSet, Split]:
         random_state=settings.random_state,
     )
     return dataset, settings.limited(parts)
+
+
+def notes(dataset: DataSet, parts: Split) -> list[str]:
+    """What is odd about the data: readers refuse what is."""
+    return []
 
 
 def fit(model: Any, dataset: DataSet, parts: Split, **options: Any) -> None:

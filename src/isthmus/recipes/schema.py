@@ -75,6 +75,18 @@ class DataSettings(Reading):
         own = set(signature(read_pairs).parameters) - {"source"}
         return self.model_dump(include=own)
 
+    def refuse(self, *names: str, purpose: str) -> None:
+        """Refuse settings that mean nothing for the data of a recipe.
+
+        Raises
+        ------
+        SettingError
+            If one is given; `purpose` says what it is for.
+        """
+        for name in names:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise SettingError(f"data.{name} is for {purpose}; remove it.")
+
     def limited(self, parts: Split) -> Split:
         """The parts, of the first as many samples as `limit` allows."""
         if self.limit is None:
