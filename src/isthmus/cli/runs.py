@@ -159,7 +159,7 @@ def _compare_pair(
         difference = other.values["model"][metric] - its.values["model"][metric]
         if np.isnan(difference).all():
             continue
-        estimate = mean_of_known(difference, its.groups)
+        estimate = mean_of_known(difference, its.groups if its.groups is not None else other.groups)
         typer.echo(
             f"{measure_of(metric).title}: {second} minus {first} is {estimate}"
             f" over {estimate.cases} paired samples"

@@ -227,7 +227,8 @@ def sorted_scores(evaluation: Evaluation, metric: str, baseline: str) -> Figure:
         )
     panel.set(title=measure_of(metric).title, xlabel="case, from the worst to the best")
     panel.set_ylim(0, 1)
-    panel.legend(loc="lower right")
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     return figure
 
 

@@ -17,10 +17,11 @@ from isthmus.inference.segmentation import resized, resized_labels
 from isthmus.reports.style import bare, new_figure, plain
 
 Array = NDArray[Any]
-# Vermilion, sky blue and yellow of the palette of classes, which colour-blind readers tell apart.
-_DIFFERENCES = {"missed": 5, "added": 2, "another class": 4}
+# Vermilion, blue and yellow of the palette of classes, which colour-blind readers tell apart.
+_DIFFERENCES = {"missed": 5, "added": 7, "another class": 4}
 _LONGER = 256  # pixels of the longer side of what is drawn
 _COLUMN = 2.0  # inches
+_UPRIGHT = 1.3  # height by width of images from which on columns become narrower
 _NAMED = 8  # classes in a legend at most
 
 
@@ -60,7 +61,8 @@ def case_panel(
     """A column for each case: image, reference, prediction, where they differ, uncertainty."""
     rows = ["image", "reference", "prediction", "difference", *["uncertainty"] * uncertainty]
     highest = max(case.reference.shape[0] / case.reference.shape[1] for case in cases)
-    size = (0.9 + _COLUMN * len(cases), 0.7 + _COLUMN * highest * len(rows))
+    width = _COLUMN * min(1.0, max(0.8, _UPRIGHT / highest))
+    size = (0.9 + width * len(cases), 0.7 + width * highest * len(rows))
     figure, panels = new_figure(*size, nrows=len(rows), ncols=len(cases), squeeze=False)
     for column, case in zip(panels.T, cases, strict=True):
         grey = _grey(case.image)

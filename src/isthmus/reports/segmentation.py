@@ -72,6 +72,7 @@ def draw(run: Run) -> Iterator[Drawing]:
     order = np.argsort(dice, kind="stable")[: np.isfinite(dice).sum()]
     if len(order) > _CASES:
         yield _panel(run, "worst", f"{evaluation.part} images with the least Dice", order[:_CASES])
+    if len(order) >= 2 * _CASES:
         best = order[::-1][:_CASES]
         yield _panel(run, "best", f"{evaluation.part} images with the greatest Dice", best)
     yield from _scores(run)
@@ -89,7 +90,7 @@ def _panel(run: Run, name: str, what: str, places: Array) -> Drawing:
     uncertain = name == "worst"
     caption = (
         f"{what[0].upper()}{what[1:]}: image, outline of the reference, prediction, and where they"
-        " differ: vermilion is missed, sky blue is added"
+        " differ: vermilion is missed, blue is added"
         + (", yellow is another class" if len(test.class_names) > 2 else "")
         + "."
         + (" Uncertainty is the entropy of the probabilities: yellow is unsure." * uncertain)
