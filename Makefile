@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # One thread for each test process: two that share two cores would wait for each other.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 MPLBACKEND=agg
 
-.PHONY: setup demo test check format bench reproduce claims outliers docs clean
+.PHONY: setup demo test check format bench reproduce smoke claims outliers docs clean
 
 setup: .venv/.test
 
@@ -49,6 +49,9 @@ bench: .venv/.bench
 
 reproduce: .venv/.test
 	$(BIN)/python benchmarks/reproduce.py "$(ONLY)"
+
+smoke: .venv/.test
+	$(BIN)/python benchmarks/smoke.py
 
 claims: .venv/.test
 	$(BIN)/python benchmarks/claims.py "$(ONLY)"

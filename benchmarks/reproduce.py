@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from isthmus.cli.progress import progress
-from isthmus.metrics import METRICS, bootstrap_mean
+from isthmus.metrics import measure_of
 from isthmus.recipes import find_recipe, parse_recipe
-from isthmus.recipes.evaluation import Evaluation
+from isthmus.recipes.evaluation import Evaluation, mean_of_known
 from isthmus.recipes.runner import evaluate_on, start_run
 
 FOLDER = Path("runs/reproduce")
@@ -131,6 +131,46 @@ ROWS = (
         seeds=(0,),
     ),
     Row(
+        "Q11 lungs in X-rays, U-Net",
+        "lungs",
+        metric="dice",
+        published="0.982, 0.952 (U-Nets on other sets)",
+        seeds=(0,),
+    ),
+    Row(
+        "Q12 vessels of the retina, U-Net",
+        "retina",
+        metric="dice",
+        published="0.778 (U-Net), 0.817 (R2U-Net); second observer 0.798",
+        seeds=(0,),
+    ),
+    Row("Q14 membranes, U-Net", "em-membranes", metric="dice", seeds=(0,)),
+    *(
+        Row(
+            f"Q15 smoke, {network}",
+            "smoke",
+            (f"model.network.kind={network}",),
+            metric="mean_iou",
+            published=published,
+            seeds=(0,),
+        )
+        for network, published in (
+            ("fcn", "64.03 % (FCN-8s, another set)"),
+            ("segnet", "56.94 % (another set)"),
+            ("coarse", "–"),
+            ("fine", "–"),
+            ("two_path", "71.04 % (DeepSmoke, another set)"),
+        )
+    ),
+    Row("Q17 infection in CT, U-Net", "covid-ct", metric="dice", seeds=(0,)),
+    Row(
+        "Q18 left ventricle, U-Net",
+        "cardiac",
+        metric="dice",
+        published="about 0.92 (FCN)",
+        seeds=(0,),
+    ),
+    Row(
         "Q16 photographs, sigma 25",
         "photos-denoise",
         metric="psnr",
@@ -155,12 +195,17 @@ ROWS = (
 )
 
 
+def folder_of(row: Row, seed: int) -> Path:
+    """Folder of the run of a row and seed."""
+    label = "_".join([row.recipe, *(change.split(".")[-1] for change in row.changes)])
+    return FOLDER / f"{label}_seed={seed}".replace("=", "-")
+
+
 def evaluations(row: Row) -> list[tuple[Evaluation, float]]:
     """Evaluation and training minutes of each seed; trained where there is none yet."""
     results = []
     for seed in row.seeds:
-        label = "_".join([row.recipe, *(change.split(".")[-1] for change in row.changes)])
-        folder = FOLDER / f"{label}_seed={seed}".replace("=", "-")
+        folder = folder_of(row, seed)
         name, text = find_recipe(row.recipe)
         changes = [*row.changes, f"training.random_state={seed}"]
         if row.data is not None:
@@ -188,11 +233,11 @@ def table_line(row: Row) -> str:
     results = evaluations(row)
     found = [evaluation for evaluation, _ in results]
     values = [evaluation.values["model"][row.metric] for evaluation in found]
-    mean = bootstrap_mean(np.mean(values, axis=0), found[0].groups)
-    seeds = [float(value.mean()) for value in values]
+    mean = mean_of_known(np.mean(values, axis=0), found[0].groups)
+    seeds = [float(np.nanmean(value)) for value in values]
     spread = f"{min(seeds):.4g}–{max(seeds):.4g} ({len(seeds)})" if len(seeds) > 1 else "1 seed"
     others = {
-        method: columns[row.metric].mean()
+        method: np.nanmean(columns[row.metric])
         for method, columns in found[0].values.items()
         if method not in UNTOLD and row.metric in columns
     }
@@ -204,7 +249,7 @@ def table_line(row: Row) -> str:
     minutes = np.mean([spent for _, spent in results])
     cells = [
         row.name,
-        METRICS[row.metric].title,
+        measure_of(row.metric).title,
         str(mean),
         spread,
         beside,

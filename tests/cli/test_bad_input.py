@@ -262,7 +262,7 @@ def test_an_interrupt_while_reading(
     def interrupted(*given: Any, **more: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("isthmus.recipes.runner.read", interrupted)
+    monkeypatch.setattr("isthmus.recipes.autoencoding.read", interrupted)
     result = CliRunner().invoke(app, list(TABLE))
     assert (result.exit_code, result.stdout) == (130, "")
     assert result.stderr == "Interrupted; no file was left half-written.\n"
@@ -276,7 +276,7 @@ def test_an_interrupt_after_the_training(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("isthmus.recipes.runner.evaluate", interrupted)
+        patched.setattr("isthmus.recipes.autoencoding.evaluate", interrupted)
         result = CliRunner().invoke(app, [*TABLE, "--set", "training.epochs=1"])
     assert result.exit_code == 130
     assert "go on with: isthmus train runs/table --resume" in result.stderr

@@ -191,6 +191,6 @@ def test_a_decoder_that_looks_at_more_than_the_code_draws_nothing(
     changes = ["data.size=8", "model.network={kind='unet',channels=[4]}", "model.code_size=4"]
     settings = [part for change in changes for part in ("--set", change)]
     call("train", "images", "--data", photos, *settings, "--set", "training.epochs=1")
-    assert "A U-Net's decoder looks at more than the code" in refuse(
+    assert "The decoder of this network ('unet') looks at more than the code" in refuse(
         "sample", "runs/images", "a.png"
     )

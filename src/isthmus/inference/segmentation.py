@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,7 +18,11 @@ _TILE = 1024  # side of a tile, at least
 
 
 def class_probabilities(
-    network: ImageNetwork, image: Array, device: torch.device, *, flips: bool = False
+    network: ImageNetwork,
+    image: Array,
+    device: torch.device,
+    *,
+    flips: Sequence[tuple[int, ...]] = (),
 ) -> Array:
     """Softmax of the network's logits, ``(K, H, W)``, of an image ``(C, H, W)``.
 
@@ -27,15 +33,14 @@ def class_probabilities(
     Parameters
     ----------
     flips
-        Whether the mean over the image and its three mirror images is taken, at four times the
-        cost.
+        Axes of mirror images, such as ``(-1,)`` for left to right; the mean over the image and
+        these is taken, each at the cost of one more image.
     """
 
     def probabilities(tiles: Array) -> Array:
         x = torch.from_numpy(tiles).to(device)
-        axes = [(), (-1,), (-2,), (-2, -1)] if flips else [()]
         with torch.inference_mode():
-            outputs = [network(x.flip(by)).flip(by) for by in axes]
+            outputs = [network(x.flip(by)).flip(by) for by in [(), *flips]]
             return np.asarray(torch.stack(outputs).mean(0).float().cpu().numpy())
 
     network.to(device)

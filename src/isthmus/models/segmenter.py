@@ -325,7 +325,13 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         X
             Images of any sizes.
         flips
-            Whether the mean over each image and its mirror images is taken, at four times the cost.
+            Whether the mean over each image and its mirror images is taken: of the axes that the
+            augmentations mirrored too.
+
+        Raises
+        ------
+        SettingError
+            If there are no such axes: what lies the other way round was never seen.
         """
         return list(self._probabilities(X, flips))
 
@@ -335,12 +341,28 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
 
     def _probabilities(self, X: Sequence[Array], flips: bool) -> Iterator[NDArray[np.float32]]:
         check_is_fitted(self)
+        mirrored = self._mirrored() if flips else ()
         device, network = choose_device(self.device), cast(ImageNetwork, self.network_)
         for image in X:
             (checked,) = self._check_images([image])
             seen = self._seen(checked)
-            found = class_probabilities(network, seen, device, flips=flips)
+            found = class_probabilities(network, seen, device, flips=mirrored)
             yield resized(found, checked.shape[-2:])
+
+    def _mirrored(self) -> list[tuple[int, ...]]:
+        """Axes of the mirror images that training has seen."""
+        seen = [spec for spec in self.settings_["augmentations"] if spec["kind"] == "flip"]
+        across, down = (any(spec[axis] for spec in seen) for axis in ("horizontal", "vertical"))
+        axes: list[tuple[int, ...]] = []
+        axes += [(-1,)] if across else []
+        axes += [(-2,)] if down else []
+        axes += [(-2, -1)] if across and down else []
+        if not axes:
+            raise SettingError(
+                "This model was not trained on mirror images, which flips would give it; leave it"
+                " out, or train with the augmentation 'flip'."
+            )
+        return axes
 
     def untrained(self) -> Self:
         """The same model with the weights that its training began with, as a baseline."""

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import SettingError
-from isthmus.data import DataSet, Split, read, split
+from isthmus.data import DataSet, Split, read
 from isthmus.data.reading import form_of
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.inputs import read_for
@@ -22,20 +21,12 @@ _BASELINE_VALUES = 2**28  # numbers, 1 GiB of float32
 
 def read_data(settings: DataSettings) -> tuple[DataSet, Split]:
     """Read and split the samples of a recipe."""
-    if settings.source is None:
-        raise SettingError("This recipe needs data of yours: give them with --data PATH.")
     of_pairs = ("values", "masks", "images", "index", "ignore")
     settings.refuse(*of_pairs, purpose="segmenters, which learn from label maps")
-    dataset = read(settings.source, **settings.reading())
+    dataset = read(settings.given_source, **settings.reading())
     if settings.classes is not None:
         dataset = dataset.of_classes(settings.classes)
-    parts = split(
-        dataset,
-        validation=settings.validation,
-        test=settings.test,
-        random_state=settings.random_state,
-    )
-    return dataset, settings.limited(parts)
+    return dataset, settings.part(dataset)
 
 
 def notes(dataset: DataSet, parts: Split) -> list[str]:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from isthmus.core.errors import SettingError
 from isthmus.core.registry import explain, nearest
 from isthmus.core.settings import Fraction, NonNegativeInt, PositiveInt
-from isthmus.data import CATALOGUE, Split, read_pairs
+from isthmus.data import CATALOGUE, DataSet, PairSet, Split, read_pairs, split
 from isthmus.data.pairs import Value
 from isthmus.data.reading import Reading
 from isthmus.metrics import measure_of
@@ -87,8 +87,27 @@ class DataSettings(Reading):
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise SettingError(f"data.{name} is for {purpose}; remove it.")
 
-    def limited(self, parts: Split) -> Split:
-        """The parts, of the first as many samples as `limit` allows."""
+    @property
+    def given_source(self) -> str:
+        """The source, which some recipes leave to the user.
+
+        Raises
+        ------
+        SettingError
+            If there is none.
+        """
+        if self.source is None:
+            raise SettingError("This recipe needs data of yours: give them with --data PATH.")
+        return self.source
+
+    def part(self, dataset: DataSet | PairSet) -> Split:
+        """The parts of a data set; of the first one as many samples as `limit` allows."""
+        parts = split(
+            dataset,
+            validation=self.validation,
+            test=self.test,
+            random_state=self.random_state,
+        )
         if self.limit is None:
             return parts
         order = np.random.default_rng(self.random_state).permutation(parts.train)

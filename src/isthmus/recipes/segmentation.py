@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
-from isthmus.core.errors import DataError, SettingError
-from isthmus.data import CATALOGUE, PairSet, Split, read_pairs, split
+from isthmus.core.errors import DataError
+from isthmus.data import CATALOGUE, PairSet, Split, read_pairs
 from isthmus.data.pairs import PARTS, PairReading
 from isthmus.inference.segmentation import resized, resized_labels
 from isthmus.metrics import MEASURES, SegmentationScores, mean_iou, segmentation_scores
@@ -26,19 +26,11 @@ _COMMON = (128, 128)  # size in which label maps are averaged
 
 def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
     """Read and split the images and label maps of a recipe."""
-    if settings.source is None:
-        raise SettingError("This recipe needs data of yours: give them with --data PATH.")
     settings.refuse("labels", "categories", "missing", purpose="tables, not for label maps")
     settings.refuse("classes", purpose="samples of one class each, not for label maps")
     settings.refuse("size", purpose="autoencoders; that of a segmenter is model.size")
-    dataset = read_pairs(settings.source, **settings.pairs())
-    parts = split(
-        dataset,
-        validation=settings.validation,
-        test=settings.test,
-        random_state=settings.random_state,
-    )
-    return dataset, settings.limited(parts)
+    dataset = read_pairs(settings.given_source, **settings.pairs())
+    return dataset, settings.part(dataset)
 
 
 def fit(model: Any, dataset: PairSet, parts: Split, **options: Any) -> None:
