@@ -94,7 +94,7 @@ def _train_and_report(recipe: Recipe, folder: Path, resume: bool) -> None:
     from isthmus.recipes.runner import start_run
     from isthmus.reports import write_report
 
-    run = start_run(recipe, folder, resume=resume, observers=[progress()], say=typer.echo)
+    run = start_run(recipe, folder, resume=resume, observers=[progress()])
     report = write_report(run)
     show_scores(run.evaluation)
     typer.echo(f"Run:    {folder}")

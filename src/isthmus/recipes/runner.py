@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,24 +59,12 @@ class Run:
 
 
 def start_run(
-    recipe: Recipe,
-    folder: Path,
-    *,
-    resume: bool = False,
-    observers: Sequence[Observer] = (),
-    say: Callable[[str], None] = lambda line: None,
+    recipe: Recipe, folder: Path, *, resume: bool = False, observers: Sequence[Observer] = ()
 ) -> Run:
     """Train a recipe into a run folder, or go on with the run that the folder holds.
 
     Paths in the recipe are kept as absolute ones. What is refused, and what fails before a first
     checkpoint, leaves no folder behind.
-
-    Parameters
-    ----------
-    observers
-        Are told how the training goes.
-    say
-        Is told what is odd about the data.
 
     Raises
     ------
@@ -91,7 +79,7 @@ def start_run(
     task = TASKS[model.task]
     dataset, parts = task.read_data(recipe.data)
     for sentence in task.notes(dataset, parts):
-        say(f"Note: {sentence}")
+        Observers(observers).told(f"Note: {sentence}")
     checkpoints = Checkpoints(folder / "checkpoint")
     files: list[Observer] = [
         _RecipeFile(folder / _RECIPE, recipe),

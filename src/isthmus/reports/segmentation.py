@@ -180,6 +180,8 @@ def _augmented(model: Any, train: PairSet) -> tuple[str, Any]:
 def sections(run: Run) -> list[Section]:
     """A table of all cases, as in ``cases.csv``."""
     details = run.evaluation.details
+    if not details:
+        return []
     columns = [_title(name) for name in details]
     rows: list[list[Cell]] = [
         list(row) for row in zip(*(column.tolist() for column in details.values()), strict=True)
