@@ -62,6 +62,7 @@ def test_the_verbs_are_these() -> None:
         "outliers",
         "recipes ls",
         "recipes show",
+        "recipes augmented",
         "recipes cp",
         "data ls",
         "data get",

@@ -36,6 +36,7 @@ def read_pairs(
     groups: str | None = None,
     colour: bool | None = None,
     field_of_view: Literal["lit"] | None = None,
+    every_class: bool = True,
 ) -> PairSet:
     """Read images of any sizes with their label maps.
 
@@ -65,6 +66,8 @@ def read_pairs(
     field_of_view
         ``"lit"``: the pixels of a black surround, as photographs of the retina have it, become -1,
         see `isthmus.data.field.lit_field`.
+    every_class
+        Whether some mask must hold each class, as data that teach must.
 
     Raises
     ------
@@ -89,7 +92,8 @@ def read_pairs(
         raise_first(opened.problems)
         decoded = [opened.decode(pair) for pair in opened.pairs]
         counts = np.sum([opened.count(labels) for _, labels in decoded], axis=0)
-        raise_first(opened.absent_classes(counts))
+        if every_class:
+            raise_first(opened.absent_classes(counts))
     except DataError as error:
         raise DataError(f"{error} `isthmus data check` lists all problems.") from error
     return PairSet(

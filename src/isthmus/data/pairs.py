@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from isthmus.core.errors import DataError
 from isthmus.core.labels import IGNORED
 from isthmus.data.dataset import PIXEL_RANGES
+from isthmus.data.fingerprint import fingerprint
 
 PARTS = ("train", "validation", "test")
 Value = int | str | Sequence[int | str]
@@ -115,6 +116,11 @@ class PairSet:
     def value_range(self) -> tuple[float, float] | None:
         """Natural lowest and highest value of a pixel; None for floating-point values."""
         return PIXEL_RANGES.get(self.images[0].dtype.name)
+
+    def fingerprint(self) -> str:
+        """A short name for the content of all images and label maps."""
+        each = "".join(fingerprint(one) for one in (*self.images, *self.masks))
+        return fingerprint(np.frombuffer(each.encode(), np.uint8))
 
     def subset(self, indices: ArrayLike) -> PairSet:
         """Return the set of the chosen pairs, in the order of `indices`."""

@@ -19,6 +19,25 @@ from isthmus.data.tables import TableSettings
 from isthmus.models import load
 
 
+def load_autoencoder(folder: Path) -> Any:
+    """The model of a run or model folder, which must have codes.
+
+    Raises
+    ------
+    SettingError
+        If it is a segmenter.
+    ModelFileError
+        If it cannot be loaded.
+    """
+    model = load(folder)
+    if model.task != "autoencoding":
+        raise SettingError(
+            f"{folder} holds a segmenter, which gives label maps but no codes; use `isthmus segment"
+            f" {folder}`."
+        )
+    return model
+
+
 def load_segmenter(folder: Path) -> Any:
     """The model of a run or model folder, which must give label maps.
 

@@ -20,8 +20,8 @@ from isthmus.data.images import list_images
 from isthmus.data.reading import form_of
 from isthmus.data.scaling import Scaling
 from isthmus.inference import in_batches, tiled
-from isthmus.models import load
 from isthmus.recipes.apply import FILES, reconstruct_file, refuse_target
+from isthmus.recipes.inputs import load_autoencoder
 from isthmus.recipes.schema import override
 from isthmus.training import choose_device
 from isthmus.training.examples import derive_seed
@@ -66,7 +66,7 @@ def denoise_files(model_folder: Path, source: str, out: Path) -> int:
     """
     if form_of(source) != "images":
         return reconstruct_file(model_folder, source, out)
-    model = load(model_folder)
+    model = load_autoencoder(model_folder)
     _refuse_tables(model)
     return _change_files(Path(source), out, lambda image, place: restore_image(model, image))
 

@@ -78,6 +78,8 @@ def start_run(
     model = recipe.build_model()
     task = TASKS[model.task]
     dataset, parts = task.read_data(recipe.data)
+    for sentence in task.notes(dataset, parts):
+        Observers(observers).told(f"Note: {sentence}")
     checkpoints = Checkpoints(folder / "checkpoint")
     files: list[Observer] = [
         _RecipeFile(folder / _RECIPE, recipe),

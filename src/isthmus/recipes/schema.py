@@ -84,6 +84,18 @@ class DataSettings(Reading):
         own = set(signature(read_pairs).parameters) - {"source"}
         return self.model_dump(include=own)
 
+    def refuse(self, *names: str, purpose: str) -> None:
+        """Refuse settings that mean nothing for the data of a recipe.
+
+        Raises
+        ------
+        SettingError
+            If one is given; `purpose` says what it is for.
+        """
+        for name in names:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise SettingError(f"data.{name} is for {purpose}; remove it.")
+
     @property
     def given_source(self) -> str:
         """The source, which some recipes leave to the user.

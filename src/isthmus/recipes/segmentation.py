@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
-from isthmus.core.errors import SettingError
+from isthmus.core.errors import DataError, SettingError
 from isthmus.core.labels import IGNORED
 from isthmus.data import CATALOGUE, PairSet, Split, read_pairs
-from isthmus.data.fingerprint import fingerprint
+from isthmus.data.pairs import PARTS, PairReading
 from isthmus.inference.segmentation import resized, resized_labels
 from isthmus.metrics import (
     MEASURES,
@@ -25,6 +26,7 @@ from isthmus.metrics import (
     segmentation_scores,
 )
 from isthmus.recipes.evaluation import Evaluation
+from isthmus.recipes.inputs import column_names
 from isthmus.recipes.schema import DataSettings
 
 Array = NDArray[Any]
@@ -37,6 +39,9 @@ _COMMON = (128, 128)  # size in which label maps are averaged
 
 def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
     """Read and split the images and label maps of a recipe."""
+    settings.refuse("labels", "categories", "missing", purpose="tables, not for label maps")
+    settings.refuse("classes", purpose="samples of one class each, not for label maps")
+    settings.refuse("size", purpose="autoencoders; that of a segmenter is model.size")
     dataset = read_pairs(settings.given_source, **settings.pairs())
     if settings.measures and len(dataset.class_names) != 2:
         raise SettingError(
@@ -74,8 +79,51 @@ def evaluate_parts(model: Any, dataset: PairSet, parts: Split, part: str) -> Eva
 def evaluate_on(model: Any, settings: DataSettings, source: str) -> Evaluation:
     """Score a model on other data; the baselines are fitted to its own training images."""
     dataset, parts = read_data(settings)
-    own = settings.pairs() if source not in CATALOGUE else {}
-    return evaluate(model, dataset.subset(parts.train), read_pairs(source, **own), "other")
+    return evaluate(
+        model, dataset.subset(parts.train), _read_other(source, settings, dataset), "other"
+    )
+
+
+def _read_other(source: str, settings: DataSettings, own: PairSet) -> PairSet:
+    """Data of another origin: mask values as a known set has them, else those of the run.
+
+    Groups are taken from the column that the run names, where the other data have it.
+    """
+    reading: dict[str, Any] = {"colour": own.channels == 3, "every_class": False}
+    if source not in CATALOGUE:
+        known = CATALOGUE.get(settings.source or "")
+        like = vars(known.pairs if known and known.pairs else PairReading())
+        given = {key: value for key, value in settings.pairs().items() if value is not None}
+        mine = {key: like[key] for key in settings.pairs()} | given
+        path = Path(source)
+        table = path / mine["index"] if path.is_dir() else path
+        there = column_names(table) if table.is_file() else []
+        absent = {} if mine["groups"] in there else {"groups": None}
+        reading = {**mine, **absent, **reading}
+    other = read_pairs(source, **reading)
+    if other.class_names != own.class_names:
+        raise DataError(
+            f"{source} has the classes {', '.join(other.class_names)}, but this model was trained"
+            f" on {', '.join(own.class_names)}; give its folder, whose masks are then read by the"
+            " values of the run."
+        )
+    return other
+
+
+def notes(dataset: PairSet, parts: Split) -> list[str]:
+    """A sentence for each class that no label map of a part holds."""
+    outcome = {"train": "cannot be learnt", "validation": "is not validated"}
+    sentences = []
+    for part in PARTS:
+        indices = getattr(parts, part)
+        held = {label for i in indices for label in np.unique(dataset.masks[i]).tolist()}
+        sentences += [
+            f"No mask of the {part} part holds the class '{name}', which"
+            f" {outcome.get(part, 'has no score')}."
+            for label, name in enumerate(dataset.class_names)
+            if len(indices) and label not in held
+        ]
+    return sentences
 
 
 def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> Evaluation:
@@ -105,9 +153,9 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     }
     values["model"] |= own.columns
     values["untrained network"] |= untrained.columns
-    whole = np.concatenate([image.ravel() for image in test.images])
     facts = {**failures(scores["model"]), "seconds per image": own.seconds / len(test)}
-    return Evaluation(values, test.groups, fingerprint(whole), facts, part)
+    details = case_columns(scores["model"], predicted["model"], test)
+    return Evaluation(values, test.groups, test.fingerprint(), facts, part, details)
 
 
 class Predicted(NamedTuple):
@@ -168,6 +216,34 @@ def columns(
             name: np.array([one.get(_OF_CELLS[name], np.nan) for one in parted]) for name in asked
         }
     return found
+
+
+def case_columns(
+    cases: list[SegmentationScores], maps: list[Labels], test: PairSet
+) -> dict[str, Array]:
+    """A table of the cases, worst first: scores and pixels of each class, and failures.
+
+    Sizes are those in pixels that count, of the reference and of the prediction.
+    """
+    order = np.argsort([case.mean("dice") for case in cases], kind="stable")
+    found: dict[str, Any] = {"name": np.array(test.names)}
+    if test.groups is not None:
+        found["group"] = test.groups
+    names = np.array(test.class_names[1:])
+    if len(names) > 1:
+        found["dice"] = np.array([case.mean("dice") for case in cases])
+    pairs = list(zip(maps, test.masks, strict=True))
+    for place, name in enumerate(names):
+        for measure in ("dice", "hausdorff_95"):
+            found[f"{measure}/{name}"] = np.array([case.values[measure][place] for case in cases])
+        label = place + 1
+        found[f"pixels/{name}"] = np.array([(mask == label).sum() for _, mask in pairs])
+        found[f"predicted_pixels/{name}"] = np.array(
+            [((map_ == label) & (mask >= 0)).sum() for map_, mask in pairs]
+        )
+    for failure in ("missed", "false_positives"):
+        found[failure] = np.array([", ".join(names[getattr(case, failure)]) for case in cases])
+    return {key: values[order] for key, values in found.items()}
 
 
 def failures(cases: list[SegmentationScores]) -> dict[str, float]:
