@@ -21,6 +21,10 @@ def progress() -> Observer:
 class LineProgress(Observer):
     """A line at the beginning, and one after an epoch if some seconds have passed."""
 
+    def told(self, text: str) -> None:
+        """Say it."""
+        typer.echo(text)
+
     def started(self, plan: Plan, state: State, steps_per_epoch: int) -> None:
         """Say what is to come."""
         self._epochs, self._said = plan.epochs, time.monotonic()

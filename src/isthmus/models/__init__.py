@@ -7,6 +7,7 @@ from isthmus.models.class_encoder import ClassEncoder
 from isthmus.models.contractive import ContractiveAutoencoder
 from isthmus.models.denoising import DenoisingAutoencoder
 from isthmus.models.linear import LinearAutoencoder
+from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.models.segmenter import Segmenter
 from isthmus.models.sparse import SparseAutoencoder
 from isthmus.models.stacked import StackedAutoencoder
@@ -20,9 +21,11 @@ __all__ = [
     "DenoisingAutoencoder",
     "LinearAutoencoder",
     "Segmenter",
+    "SegmenterPlan",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "VariationalAutoencoder",
     "load",
     "model_fingerprint",
+    "plan_segmenter",
 ]

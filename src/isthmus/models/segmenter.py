@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, cast
 
 import numpy as np
@@ -29,8 +30,15 @@ from isthmus.data.intensities import INTENSITIES
 from isthmus.inference.segmentation import class_probabilities, resized, resized_labels
 from isthmus.models._base import MODELS
 from isthmus.models._estimator import seed_of
+from isthmus.models._files import load
 from isthmus.models._saving import SavingMixin
-from isthmus.networks import NETWORKS, ImageNetwork, build_network
+from isthmus.networks import (
+    NETWORKS,
+    ImageNetwork,
+    build_network,
+    load_vgg16,
+    start_encoder,
+)
 from isthmus.objectives import LOSSES, PENALTIES, LabelMapLoss
 from isthmus.training import (
     OPTIMIZERS,
@@ -72,6 +80,10 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         f and g, those of `isthmus.networks.NETWORKS` that take images of any size.
     code_size
         Number of the deepest maps.
+    start
+        Whose encoder the network's starts as: the folder of a run or model, an autoencoder's or a
+        segmenter's, whose network has the same kind, channels, code size and normalisation; or a
+        file of VGG16's weights, see `isthmus.networks.load_vgg16`. Scale the images of both alike.
     loss
         L, of `isthmus.objectives.LOSSES`, one that is defined for label maps.
     penalties, corruption, augmentations, optimizer, schedule
@@ -104,12 +116,16 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
     Raises
     ------
     SettingError
-        From `fit`, for a setting that is unknown, of a wrong type or out of range.
+        From `fit`, for a setting that is unknown, of a wrong type or out of range, or for a `start`
+        that does not fit the network.
+    ModelFileError
+        From `fit`, if `start` cannot be read.
     DataError
         For images or label maps that cannot be used.
     """
 
     code_size: PositiveInt = 128
+    start: str | None = None
     loss: Annotated[Spec, LOSSES] = "dice_cross_entropy"
     penalties: tuple[Annotated[Spec, PENALTIES], ...] = ()
     corruption: Annotated[Spec, CORRUPTIONS] | None = None
@@ -194,6 +210,8 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         channels = 1 if images[0].ndim == 2 else len(images[0])
         self.sample_shape_, self.sample_dtype_ = (channels, *size), images[0].dtype.name
         self._build_networks(self.seed_)
+        if own["start"] is not None and (checkpoints is None or not checkpoints.any_saved()):
+            self._start_as(Path(own["start"]).expanduser())
         pieces = self._pieces(images, labels, training=True)
         held_out = None
         if validation is not None:
@@ -235,6 +253,16 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
             None if spec is None else CORRUPTIONS.build(spec),
             loss_part="segmentation",
         )
+
+    def _start_as(self, path: Path) -> None:
+        """Let the network's encoder start with the weights of another."""
+        if path.is_file():
+            load_vgg16(self.network_, path)
+            return
+        try:
+            start_encoder(self.network_, load(path).network_)
+        except SettingError as error:
+            raise SettingError(f"{path} cannot start this network: {error}.") from None
 
     def _plan(self) -> Plan:
         names = {one.name for one in fields(Plan)} & self.settings_.keys()
@@ -337,7 +365,7 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
             yield resized(found, checked.shape[-2:])
 
     def untrained(self) -> Self:
-        """The same model with the weights that its training began with, as a baseline."""
+        """The same model with the random weights of its seed, as a baseline."""
         check_is_fitted(self)
         twin = copy.copy(self)
         twin._build_networks(self.seed_)

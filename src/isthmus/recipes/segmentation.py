@@ -14,8 +14,9 @@ from isthmus.data import CATALOGUE, PairSet, Split, read_pairs, split
 from isthmus.data.fingerprint import fingerprint
 from isthmus.inference.segmentation import resized, resized_labels
 from isthmus.metrics import MEASURES, SegmentationScores, mean_iou, segmentation_scores
+from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.schema import DataSettings
+from isthmus.recipes.schema import DataSettings, Recipe
 
 Array = NDArray[Any]
 Labels = NDArray[np.int16]
@@ -44,6 +45,14 @@ def fit(model: Any, dataset: PairSet, parts: Split, **options: Any) -> None:
         held_out = (validation.images, validation.masks)
     names = dataset.class_names
     model.fit(train.images, train.masks, class_names=names, validation=held_out, **options)
+
+
+def plan(recipe: Recipe, dataset: PairSet, parts: Split) -> SegmenterPlan:
+    """Pick what a recipe leaves open, see `plan_segmenter`."""
+    train, held_out = dataset.subset(parts.train), [dataset.images[i] for i in parts.validation]
+    given = {**recipe.model, **recipe.training}
+    del given["kind"]
+    return plan_segmenter(train.images, train.masks, validation=held_out, **given)
 
 
 def describe(model: Any, dataset: PairSet, settings: DataSettings) -> None:
