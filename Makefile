@@ -46,6 +46,7 @@ format: .venv/.test
 
 bench: .venv/.bench
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/tiled.py
 
 reproduce: .venv/.test
 	$(BIN)/python benchmarks/reproduce.py "$(ONLY)"
