@@ -23,8 +23,10 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     def seconds(self: planner._Planner, **chosen: Any) -> float:
         tried.append(chosen)
-        pace = PACE if {**chosen, **self.settings}["precision"] == "bfloat16" else 2 * PACE
-        return pace * self.piece**2 * (chosen["network"]["channels"][0] / 8) ** 2
+        whole = {**chosen, **self.settings}
+        pace = PACE if whole["precision"] == "bfloat16" else 2 * PACE
+        width = whole["network"].get("channels", [8])[0]
+        return pace * self.piece**2 * (width / 8) ** 2
 
     monkeypatch.setattr(planner._Planner, "_seconds", seconds)
     return tried
@@ -91,7 +93,8 @@ def test_what_is_given_stays_and_is_what_is_timed(machine: list[Any]) -> None:
     plan = plan_segmenter(*pairs(1000, 7), minutes=1, **given)
     assert given.items() <= plan.settings.items()
     assert plan.settings["minutes"] == 1
-    assert len(machine) == 1  # no width, no precision to choose
+    assert len(machine) == 2  # no width, no precision to choose; the second with all settings
+    assert machine[-1] == {}
     names = [line.split(" = ")[0] for line in plan.reasons]
     assert names == ["size", "foreground", "patches", "epochs"]
     everything = plan_segmenter(*pairs(1000, 7), **plan.settings)

@@ -39,6 +39,7 @@ _EPOCHS, _EPOCH = 50, 64  # at most; and pieces of one, at least
 _PROBE = 0.08  # share of the time that the probe may take: a trial that was begun is finished
 _USED = 0.9  # share of the time that is planned for
 _LOOK = 1 / 3  # of the cost of a piece that is learnt from: one that is only looked at
+_RETIMED = 0.02  # share of the pieces that may be spent to time the batch that was chosen
 _SOME = 64  # masks that are measured
 
 
@@ -164,8 +165,8 @@ class _Planner:
             if best and total / seconds < _PIECES:
                 break
             best, self.piece_seconds = chosen, seconds
-            # Twice as wide takes four times as long, at most.
-            if "network" in self.settings or 5 * time.monotonic() - 4 * began > until:
+            next_trial = 4 * (time.monotonic() - began)  # twice as wide, four times as long at most
+            if "network" in self.settings or time.monotonic() + next_trial > until:
                 break
         count = f"{total / self.piece_seconds:,.0f}"
         self.pick(f"the time is enough for {count} pieces on this machine", **best)
@@ -202,6 +203,9 @@ class _Planner:
         batch = round(min(max(pieces / _STEPS, least), most))
         self.pick(f"the largest of {least} to {most} with {_STEPS:,} steps", batch_size=batch)
         batch = self.settings["batch_size"]
+        if 4 * batch < _RETIMED * pieces:  # larger batches may take less time a piece
+            self.piece_seconds = self._seconds()
+            pieces = (until - time.monotonic()) / self.piece_seconds
         looks = _LOOK * sum(map(self._pieces, validation))  # in pieces that are learnt from
         epoch = max(_EPOCH, len(self.images), pieces / _EPOCHS - looks, 4 * looks)
         steps = max(1, round(epoch / batch))
