@@ -95,6 +95,7 @@ def test_encoder_weights_are_what_the_code_depends_on(kind: str) -> None:
             r"is \[5, 4, 3, 3\] where \[6, 4, 3, 3\] belongs; give both the same",
         ),
         ({**UNET, "convolutions": 1}, {}, r"'encoder.0.3.weight' is missing where \[4, 4, 3, 3\]"),
+        ({**UNET, "activation": "silu"}, {}, "it has Silu where Relu belongs"),
         (UNET, {"code_size": 7}, r"is \[7, 6, 3, 3\] where \[8, 6, 3, 3\] belongs"),
         (UNET, {"channels": 3}, r"is \[4, 3, 3, 3\] where \[4, 1, 3, 3\] belongs"),
     ],

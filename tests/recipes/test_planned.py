@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from isthmus.cli.progress import LineProgress
 from isthmus.core.errors import SettingError
 from isthmus.models.planner import PLANNED, SegmenterPlan
 from isthmus.recipes import Recipe, find_recipe, parse_recipe, segmentation
@@ -45,11 +46,14 @@ class Listener(Observer):
 
 
 def test_a_run_keeps_what_was_planned_and_needs_no_other_plan(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     listener = Listener()
     recipe = segment(f"data.source='{folder}'", "model.code_size=12", *SHORT)
-    run = start_run(recipe, tmp_path / "run", observers=[listener])
+    run = start_run(recipe, tmp_path / "run", observers=[listener, LineProgress()])
     kept = tomllib.loads((tmp_path / "run" / "recipe.toml").read_text())
     assert "plan" not in kept
     assert kept["model"]["code_size"] == run.model.code_size == 12
@@ -60,6 +64,7 @@ def test_a_run_keeps_what_was_planned_and_needs_no_other_plan(
     assert any(line.startswith("patch_size = ") for line in lines)
     assert all(line in listener.text or line in recipe.description for line in lines)
     assert "Training should end at" in listener.text
+    assert capsys.readouterr().out.startswith(listener.text + "\nTraining for ")
     monkeypatch.setattr(segmentation, "plan_segmenter", None)
     again = start_run(parse_recipe(run.recipe.to_toml(), "again"), tmp_path / "again")
     assert again.model.get_params() == run.model.get_params()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import torch
 
 from isthmus.core.errors import SettingError
@@ -16,7 +18,7 @@ def start_encoder(network: Network, other: Network) -> None:
     Raises
     ------
     SettingError
-        If the encoders are not of the same kind, depth and widths, normalisation and channels; the
+        If the encoders differ in kind, depth, widths, normalisation, activation or channels; the
         network is then as it was.
     """
     if network.kind != other.kind:
@@ -39,9 +41,24 @@ def start_encoder(network: Network, other: Network) -> None:
                 f"its '{name}' is {found} where {wanted} belongs; give both the same channels of"
                 " images, widths and code_size"
             )
+    for layer, other_layer in zip_longest(_layers(network), _layers(other), fillvalue="nothing"):
+        if layer != other_layer:
+            raise SettingError(
+                f"it has {other_layer} where {layer} belongs; give both the same activation"
+            )
     with torch.no_grad():
         for name, weight in own.items():
             weight.copy_(others[name])
+
+
+def _layers(network: Network) -> list[str]:
+    """Kinds of the encoder's layers."""
+    of_decoder = tuple(f"{name}." for name in network.decoder_modules)
+    return [
+        type(module).__name__
+        for name, module in network.named_modules()
+        if not f"{name}.".startswith(of_decoder) and next(module.children(), None) is None
+    ]
 
 
 def _normalised(weights: dict[str, torch.Tensor]) -> bool:

@@ -90,7 +90,7 @@ class ConsoleProgress(Observer):
 
     def told(self, text: str) -> None:
         """Print it above the bar."""
-        self._bar.console.print(text, markup=False)
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def started(self, plan: Plan, state: State, steps_per_epoch: int) -> None:
         """Show the bar."""
