@@ -84,17 +84,16 @@ def test_more_minutes_make_a_wider_network_and_larger_batches(machine: list[Any]
 def test_what_is_given_stays_and_is_what_is_timed(machine: list[Any]) -> None:
     given = {
         "network": {"kind": "segnet", "width": 8},
-        "code_size": 5,
         "batch_size": 3,
         "patch_size": 64,
         "precision": "float32",
         "loss": "dice",
     }
     plan = plan_segmenter(*pairs(1000, 7), minutes=1, **given)
+    assert "code_size" not in plan.settings  # goes with the network
     assert given.items() <= plan.settings.items()
     assert plan.settings["minutes"] == 1
-    assert len(machine) == 2  # no width, no precision to choose; the second with all settings
-    assert machine[-1] == {}
+    assert len(machine) == 2  # no width, no precision to choose; then with the batch
     names = [line.split(" = ")[0] for line in plan.reasons]
     assert names == ["size", "foreground", "patches", "epochs"]
     everything = plan_segmenter(*pairs(1000, 7), **plan.settings)
@@ -132,3 +131,7 @@ def test_what_cannot_be_planned() -> None:
         plan_segmenter(images, masks, minutes=1, bach_size=3)
     with pytest.raises(SettingError, match="minutes: should be greater than 0"):
         plan_segmenter(images, masks, minutes=-1)
+    with pytest.raises(DataError, match="There are 1 label maps for 2 images"):
+        plan_segmenter(images, masks[:1], minutes=1)
+    with pytest.raises(DataError, match="There are no images"):
+        plan_segmenter([], [], minutes=1)

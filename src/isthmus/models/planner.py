@@ -15,6 +15,7 @@ from skimage.measure import perimeter
 
 from isthmus.core.errors import DataError
 from isthmus.core.registry import check_settings
+from isthmus.models._label_maps import check_maps
 from isthmus.models.segmenter import Segmenter
 
 Array = NDArray[Any]
@@ -70,6 +71,7 @@ def plan_segmenter(
     masks: Sequence[Array],
     *,
     minutes: float,
+    class_names: Sequence[str] | None = None,
     validation: Sequence[Array] = (),
     **given: Any,
 ) -> SegmenterPlan:
@@ -91,6 +93,8 @@ def plan_segmenter(
         Of the training, as `Segmenter.fit` takes them.
     minutes
         Of probe, training and validation together; also the limit of the training.
+    class_names
+        As `Segmenter.fit` takes them.
     validation
         Held-out images, which are looked at after each epoch.
     given
@@ -106,7 +110,13 @@ def plan_segmenter(
     began = time.monotonic()
     given = {**given, "minutes": minutes}
     check_settings(Segmenter, given, Segmenter.__name__)
-    planner = _Planner(images, masks, given)
+    images = Segmenter()._check_images(images, reset=True)
+    masks = check_maps(masks, images, None if class_names is None else len(class_names))
+    if class_names is None:
+        class_names = [
+            str(label) for label in range(max(2, 1 + max(int(one.max()) for one in masks)))
+        ]
+    planner = _Planner(images, masks, class_names, given)
     planner.choose_pieces()
     planner.choose_network(began + 60 * minutes * _PROBE)
     seconds = planner.choose_length(began + 60 * minutes * _USED, validation)
@@ -117,9 +127,13 @@ class _Planner:
     """The settings so far; what is settled is not chosen again."""
 
     def __init__(
-        self, images: Sequence[Array], masks: Sequence[Array], settings: dict[str, Any]
+        self,
+        images: Sequence[Array],
+        masks: Sequence[Array],
+        class_names: Sequence[str],
+        settings: dict[str, Any],
     ) -> None:
-        self.images, self.masks = images, masks
+        self.images, self.masks, self.class_names = images, masks, class_names
         self.settings, self.reasons = settings, list[str]()
 
     def pick(self, reason: str, **chosen: Any) -> None:
@@ -178,7 +192,9 @@ class _Planner:
             tried = [self.settings["precision"]]
         levels = max(2, math.ceil(math.log2(self.piece / _BOTTOM)))
         channels = [width * min(8, 2**level) for level in range(levels)]
-        network = {"network": {"kind": "unet", "channels": channels}, "code_size": 8 * width}
+        network: dict[str, Any] = {}
+        if "network" not in self.settings:
+            network = {"network": {"kind": "unet", "channels": channels}, "code_size": 8 * width}
         pairs = [network | {"precision": one} for one in tried]
         return min(((self._seconds(**pair), pair) for pair in pairs), key=lambda found: found[0])
 
@@ -189,9 +205,8 @@ class _Planner:
         trial |= {"minutes": None, "patience": None, "verbose": False, "random_state": 0}
         largest = sorted(range(len(self.images)), key=lambda one: -self.images[one].size)[:4]
         images, masks = [self.images[one] for one in largest], [self.masks[one] for one in largest]
-        names = [str(label) for label in range(max(2, 1 + max(map(np.max, self.masks))))]
         model = Segmenter(**{**chosen, **self.settings, **trial})
-        first, second = model.fit(images, masks, class_names=names).history_
+        first, second = model.fit(images, masks, class_names=self.class_names).history_
         return (second["seconds"] - first["seconds"]) / (2 * batch)
 
     # -- from the time ----------------------------------------------------------------------

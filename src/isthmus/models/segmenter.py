@@ -31,6 +31,7 @@ from isthmus.inference.segmentation import class_probabilities, resized, resized
 from isthmus.models._base import MODELS
 from isthmus.models._estimator import seed_of
 from isthmus.models._files import load
+from isthmus.models._label_maps import check_maps
 from isthmus.models._saving import SavingMixin
 from isthmus.networks import (
     NETWORKS,
@@ -203,7 +204,7 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         own = check_settings(type(self), self.get_params(deep=False), type(self).__name__)
         images = self._check_images(X, reset=True)
         count = None if class_names is None else len(class_names)
-        labels = _check_maps(y, images, count)
+        labels = check_maps(y, images, count)
         self.classes_ = np.arange(count or max(2, 1 + max(int(part.max()) for part in labels)))
         self._take_settings(own)
         size = self._patch_size(images)
@@ -216,7 +217,7 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         held_out = None
         if validation is not None:
             others = self._check_images(validation[0])
-            maps = _check_maps(validation[1], others, len(self.classes_))
+            maps = check_maps(validation[1], others, len(self.classes_))
             held_out = self._pieces(others, maps, training=False)
         if observer is None and own["verbose"]:
             observer = ConsoleProgress()
@@ -389,33 +390,3 @@ def _of_images(spec: Spec) -> ImageAugmentation:
             " patch_size already."
         )
     return augmentation
-
-
-def _check_maps(
-    y: Sequence[Array], images: Sequence[Array], classes: int | None
-) -> list[NDArray[np.int16]]:
-    """Label maps that fit their images."""
-    maps = [np.asarray(one) for one in y]
-    if len(maps) != len(images):
-        raise DataError(
-            f"There are {len(maps)} label maps for {len(images)} images; give one each."
-        )
-    for label, image in zip(maps, images, strict=True):
-        if label.shape != image.shape[-2:]:
-            raise DataError(
-                f"A label map has shape {label.shape}, but its image {image.shape[-2:]}; they must"
-                " be of the same size."
-            )
-        if label.dtype.kind not in "biu":
-            raise DataError(
-                f"A label map holds values of type {label.dtype}; give whole numbers from 0, and -1"
-                " where a pixel shall not count."
-            )
-        low, high = int(label.min()), int(label.max())
-        most = (np.iinfo(np.int16).max if classes is None else classes) - 1
-        if low < -1 or high > most:
-            raise DataError(
-                f"A label map holds the labels {low} to {high}; give numbers from 0 (the"
-                f" background) to {most}, and -1 where a pixel shall not count."
-            )
-    return [one.astype(np.int16) for one in maps]

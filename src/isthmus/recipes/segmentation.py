@@ -52,7 +52,10 @@ def plan(recipe: Recipe, dataset: PairSet, parts: Split) -> SegmenterPlan:
     train, held_out = dataset.subset(parts.train), [dataset.images[i] for i in parts.validation]
     given = {**recipe.model, **recipe.training}
     del given["kind"]
-    return plan_segmenter(train.images, train.masks, validation=held_out, **given)
+    names = dataset.class_names
+    return plan_segmenter(
+        train.images, train.masks, class_names=names, validation=held_out, **given
+    )
 
 
 def describe(model: Any, dataset: PairSet, settings: DataSettings) -> None:
