@@ -8,6 +8,7 @@ from isthmus.models.contractive import ContractiveAutoencoder
 from isthmus.models.denoising import DenoisingAutoencoder
 from isthmus.models.ensemble import Ensemble
 from isthmus.models.linear import LinearAutoencoder
+from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.models.segmenter import Segmenter
 from isthmus.models.sparse import SparseAutoencoder
 from isthmus.models.stacked import StackedAutoencoder
@@ -22,9 +23,11 @@ __all__ = [
     "Ensemble",
     "LinearAutoencoder",
     "Segmenter",
+    "SegmenterPlan",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "VariationalAutoencoder",
     "load",
     "model_fingerprint",
+    "plan_segmenter",
 ]

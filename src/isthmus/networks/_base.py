@@ -88,6 +88,12 @@ class Network(nn.Module, ABC):
                 twin.set_submodule(name, nn.Identity())
         return twin
 
+    def encoder_weights(self) -> dict[str, Tensor]:
+        """The encoder's entries of the state dict: all that no module of the decoder holds."""
+        of_decoder = tuple(f"{name}." for name in self.decoder_modules)
+        weights: dict[str, Tensor] = self.state_dict()
+        return {name: weights[name] for name in weights if not name.startswith(of_decoder)}
+
     @property
     def single_layer(self) -> nn.Linear | None:
         """The encoder's only layer of weights, where it has one that is dense."""

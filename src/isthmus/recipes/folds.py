@@ -14,7 +14,7 @@ from isthmus.metrics.overlap import nan_mean
 from isthmus.models import Ensemble, load
 from isthmus.recipes import segmentation
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.runner import has_recipe, read_recipe, start_run, with_whole_path
+from isthmus.recipes.runner import has_recipe, read_recipe, start_run, with_whole_paths
 from isthmus.recipes.schema import Recipe
 from isthmus.training import Observer
 
@@ -62,7 +62,7 @@ def train_folds(
         raise SettingError("Folds are for segmenters; train this recipe without --folds.")
     if count < 2:
         raise SettingError(f"--folds takes 2 or more, not {count}.")
-    recipe = with_whole_path(recipe)
+    recipe = with_whole_paths(recipe)
     _refuse_other(recipe, folder, count, resume)
     places = [folder / f"fold-{number}" for number in range(1, count + 1)]
     for number, place in enumerate(places, 1):

@@ -22,6 +22,7 @@ from isthmus.data.pairs import Value
 from isthmus.data.reading import Reading
 from isthmus.metrics import measure_of
 from isthmus.models import MODELS
+from isthmus.models.planner import PLANNED, SegmenterPlan
 from isthmus.training import Plan
 
 _TRAINING_KEYS = {field.name for field in fields(Plan)} | {
@@ -133,6 +134,10 @@ class Recipe(BaseModel):
         For people.
     quoted
         Published figures to stand beside the measured ones, by name of the metric.
+    plan
+        Whether what is not stated of a segmenter's `isthmus.models.planner.PLANNED` settings is
+        picked from the data and ``training.minutes`` when a run begins. Until then these settings
+        are missing below.
     data
         See `DataSettings`.
     model
@@ -146,6 +151,7 @@ class Recipe(BaseModel):
     title: str
     description: str
     quoted: dict[str, str] = {}
+    plan: bool = False
     data: DataSettings
     model: dict[str, Any]
     training: dict[str, Any] = {}
@@ -168,6 +174,13 @@ class Recipe(BaseModel):
         refuse_unknown("training", self.training, known & _TRAINING_KEYS)
         given = {**self.model, **self.training}
         whole = MODELS.check({"random_state": 0, **with_kinds(given, defaults)})
+        if self.plan:
+            if MODELS[whole["kind"]].task != "segmentation" or whole["minutes"] is None:
+                raise SettingError(
+                    "plan = true is for a segmenter with a time to train in: give its minutes by"
+                    " --minutes, or leave plan out."
+                )
+            whole = {key: whole[key] for key in whole if key not in set(PLANNED) - given.keys()}
         self.model = {key: whole[key] for key in whole if key in known - _TRAINING_KEYS}
         self.training = {key: whole[key] for key in whole if key in known & _TRAINING_KEYS}
         return self
@@ -176,9 +189,18 @@ class Recipe(BaseModel):
         """A new estimator with the recipe's settings."""
         return MODELS.build({**self.model, **self.training})
 
+    def planned(self, plan: SegmenterPlan) -> Recipe:
+        """The recipe with the settings of a plan, which needs no other one."""
+        stated = {**self.model, **self.training, **plan.settings}
+        training = {key: stated.pop(key) for key in _TRAINING_KEYS & stated.keys()}
+        whole = self.model_dump(exclude={"plan"})
+        whole |= {"description": f"{self.description}\n\n{plan}"}
+        whole |= {"model": stated, "training": training}
+        return Recipe.model_validate(whole)
+
     def to_toml(self) -> str:
         """The resolved recipe, every default spelled out, as TOML."""
-        empty = set() if self.quoted else {"quoted"}
+        empty = {name for name in ("quoted", "plan") if not getattr(self, name)}
         whole = without_none(self.model_dump(exclude=empty))
         return tomli_w.dumps(whole, multiline_strings=True)
 

@@ -25,9 +25,10 @@ from isthmus.metrics import (
     membrane_scores,
     segmentation_scores,
 )
+from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.inputs import column_names
-from isthmus.recipes.schema import DataSettings
+from isthmus.recipes.schema import DataSettings, Recipe
 
 Array = NDArray[Any]
 Labels = NDArray[np.int16]
@@ -59,6 +60,17 @@ def fit(model: Any, dataset: PairSet, parts: Split, **options: Any) -> None:
         held_out = (validation.images, validation.masks)
     names = dataset.class_names
     model.fit(train.images, train.masks, class_names=names, validation=held_out, **options)
+
+
+def plan(recipe: Recipe, dataset: PairSet, parts: Split) -> SegmenterPlan:
+    """Pick what a recipe leaves open, see `plan_segmenter`."""
+    train, held_out = dataset.subset(parts.train), [dataset.images[i] for i in parts.validation]
+    given = {**recipe.model, **recipe.training}
+    del given["kind"]
+    names = dataset.class_names
+    return plan_segmenter(
+        train.images, train.masks, class_names=names, validation=held_out, **given
+    )
 
 
 def describe(model: Any, dataset: PairSet, settings: DataSettings) -> None:
