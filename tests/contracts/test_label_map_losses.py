@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isthmus.core.errors import DataError, SettingError
-from isthmus.objectives import IGNORED, LOSSES, LabelMapLoss
+from isthmus.core.labels import IGNORED
+from isthmus.objectives import LOSSES, LabelMapLoss
 
 KINDS = [kind for kind in LOSSES if issubclass(LOSSES[kind], LabelMapLoss)]
 PIXEL_KINDS = [kind for kind in KINDS if "per" in LOSSES.check(kind)]

@@ -14,8 +14,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from isthmus.core.errors import DataError
+from isthmus.core.labels import IGNORED
 from isthmus.metrics import segmentation_scores
-from isthmus.objectives import IGNORED, LOSSES
+from isthmus.objectives import LOSSES
 from isthmus.objectives.boundary_cross_entropy import border_weights
 
 

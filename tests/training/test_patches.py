@@ -7,8 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isthmus.core.labels import IGNORED
 from isthmus.data.augmentation import AUGMENTATIONS
-from isthmus.training import IGNORED, Patches
+from isthmus.training import Patches
 
 CPU = torch.device("cpu")
 

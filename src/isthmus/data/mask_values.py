@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError, SettingError
-from isthmus.data.pairs import IGNORED, Value
+from isthmus.core.labels import IGNORED
+from isthmus.data.pairs import Value
 
 _STRAY = -2
 _REST = ">0"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError, SettingError
+from isthmus.core.labels import IGNORED
 from isthmus.core.registry import nearest
 from isthmus.data.catalogue import CATALOGUE, find
 from isthmus.data.image_files import decode
@@ -19,7 +20,7 @@ from isthmus.data.limits import check_memory
 from isthmus.data.making import is_made, make_pairs
 from isthmus.data.mask_values import MaskValues
 from isthmus.data.pair_files import Pair, find_pairs, groups_of, predefined_of
-from isthmus.data.pairs import IGNORED, PairReading, PairSet, Value
+from isthmus.data.pairs import PairReading, PairSet, Value
 from isthmus.data.pixels import convert
 from isthmus.data.problems import Problem, collect, raise_first
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isthmus.core.errors import DataError
+from isthmus.core.labels import IGNORED
 from isthmus.data.dataset import PIXEL_RANGES
 
 PARTS = ("train", "validation", "test")
-IGNORED = -1  # label of the pixels that neither train nor count
 Value = int | str | Sequence[int | str]
 
 

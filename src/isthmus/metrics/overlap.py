@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
-
-IGNORED = -1
-"""The label of reference pixels that have none; they change no score."""
+from isthmus.core.labels import IGNORED
 
 
 class Overlap(NamedTuple):

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
+from isthmus.core.labels import IGNORED
 from isthmus.metrics.bootstrap import Estimate, bootstrap_mean
-from isthmus.metrics.overlap import IGNORED, Overlap, label_maps, nan_mean, overlap_counts
+from isthmus.metrics.overlap import Overlap, label_maps, nan_mean, overlap_counts
 from isthmus.metrics.surface import SurfaceDistances, surface_distances
 
 

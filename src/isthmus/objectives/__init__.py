@@ -17,10 +17,9 @@ from isthmus.objectives import (
 )
 from isthmus.objectives import l1 as l1_penalty
 from isthmus.objectives._base import LOSSES, PENALTIES, Loss, LossValue, Pass, Penalty
-from isthmus.objectives._segmentation import IGNORED, LabelMapLoss
+from isthmus.objectives._segmentation import LabelMapLoss
 
 __all__ = [
-    "IGNORED",
     "LOSSES",
     "PENALTIES",
     "LabelMapLoss",

@@ -7,11 +7,9 @@ from abc import abstractmethod
 from torch import Tensor
 
 from isthmus.core.errors import DataError, SettingError
+from isthmus.core.labels import IGNORED
 from isthmus.core.settings import PositiveFloat
 from isthmus.objectives._base import Loss, Scale, at_least_float32
-
-IGNORED = -1
-"""The label of pixels that have none; they change no loss."""
 
 ClassWeights = tuple[PositiveFloat, ...] | None
 

@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from isthmus.core.errors import DataError
+from isthmus.core.labels import IGNORED
 from isthmus.core.settings import NonNegativeFloat, PositiveFloat
 from isthmus.objectives._base import LOSSES, Scale
-from isthmus.objectives._segmentation import IGNORED, ClassWeights, PixelLoss, at_labels
+from isthmus.objectives._segmentation import ClassWeights, PixelLoss, at_labels
 
 _REACH = 3  # σ along each axis, beyond which a border is not felt
 

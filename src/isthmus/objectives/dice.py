@@ -6,9 +6,10 @@ from typing import Literal
 
 from torch import Tensor
 
+from isthmus.core.labels import IGNORED
 from isthmus.core.settings import PositiveFloat
 from isthmus.objectives._base import LOSSES
-from isthmus.objectives._segmentation import IGNORED, ClassWeights, LabelMapLoss, one_hot
+from isthmus.objectives._segmentation import ClassWeights, LabelMapLoss, one_hot
 from isthmus.objectives.cross_entropy import CategoricalCrossEntropy
 
 Over = Literal["sample", "batch"]

@@ -14,14 +14,13 @@ from isthmus.training.observers import (
     TensorBoardEvents,
 )
 from isthmus.training.optimizers import OPTIMIZERS
-from isthmus.training.patches import IGNORED, Patches
+from isthmus.training.patches import Patches
 from isthmus.training.phases import Phases
 from isthmus.training.plan import Plan
 from isthmus.training.schedules import SCHEDULES
 from isthmus.training.state import History, State
 
 __all__ = [
-    "IGNORED",
     "OPTIMIZERS",
     "SCHEDULES",
     "Batch",

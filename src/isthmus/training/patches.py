@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from isthmus.core.labels import IGNORED
 from isthmus.data.augmentation import ImageAugmentation
 from isthmus.training.examples import Batch, derive_seed
 
-IGNORED = -1  # label of pixels that count nowhere
 _PLACES = 4096  # pixels of a class of an image at most, among which centres are drawn
 
 
