@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import DataError
+from isthmus.core.errors import DataError, SettingError
 from isthmus.core.labels import IGNORED
 from isthmus.core.registry import nearest
 from isthmus.data.catalogue import CATALOGUE, find
@@ -18,6 +18,7 @@ from isthmus.data.field import lit_field
 from isthmus.data.image_files import decode
 from isthmus.data.images import mixed
 from isthmus.data.limits import check_memory
+from isthmus.data.making import is_made, make_pairs
 from isthmus.data.mask_values import MaskValues
 from isthmus.data.pair_files import Pair, find_pairs, groups_of, predefined_of
 from isthmus.data.pairs import PairReading, PairSet, Value
@@ -43,10 +44,10 @@ def read_pairs(
     Parameters
     ----------
     source
-        A name of the catalogue, which brings settings of its own; a folder with one folder of
-        images and one of masks, paired by name without suffix; or a CSV file with the columns
-        ``image`` and ``mask``, paths that start at its folder. Each page of a TIFF is an image of
-        its own, ``NAME#1`` and so on.
+        A name of the catalogue, which brings settings of its own, or is made and takes none; a
+        folder with one folder of images and one of masks, paired by name without suffix; or a CSV
+        file with the columns ``image`` and ``mask``, paths that start at its folder. Each page of a
+        TIFF is an image of its own, ``NAME#1`` and so on.
     values
         Which mask values are which class, the background first: ``{"background": 0, "lung":
         [128, 255]}`` gives the labels 0 and 1. ``">0"`` is every value not named otherwise, and
@@ -87,6 +88,8 @@ def read_pairs(
         "colour": colour,
         "field_of_view": field_of_view,
     }
+    if is_made(source):
+        return made(source, given)
     opened = open_pairs(source, given)
     try:
         raise_first(opened.problems)
@@ -136,7 +139,7 @@ class OpenPairs:
 
     def count(self, labels: NDArray[np.int16]) -> NDArray[np.int64]:
         """Pixels to ignore, and of each class: ``(1 + K,)``."""
-        return np.bincount(labels.ravel() - IGNORED, minlength=len(self.classes.class_names) + 1)
+        return count_labels(labels, len(self.classes.class_names))
 
     def absent_classes(self, counts: NDArray[np.int64]) -> Iterator[Problem]:
         """A problem for each class without a pixel."""
@@ -147,6 +150,27 @@ class OpenPairs:
                     f"{self.name}: no mask holds the class '{name}' ({self.classes}); correct"
                     " data.values, or leave the class out.",
                 )
+
+
+def count_labels(labels: NDArray[np.int16], classes: int) -> NDArray[np.int64]:
+    """Pixels to ignore, and of each class: ``(1 + K,)``."""
+    return np.bincount(labels.ravel() - IGNORED, minlength=classes + 1)
+
+
+def made(source: str | Path, given: Mapping[str, Any]) -> PairSet:
+    """The made set of a name, which takes none of the settings of `read_pairs`.
+
+    Raises
+    ------
+    SettingError
+        If one is given.
+    """
+    for key, value in given.items():
+        if value is not None:
+            raise SettingError(
+                f"{source} is made, not read from files, and has no {key} to choose; leave it out."
+            )
+    return make_pairs(str(source))
 
 
 def open_pairs(source: str | Path, given: Mapping[str, Any]) -> OpenPairs:
