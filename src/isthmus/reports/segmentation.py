@@ -121,7 +121,7 @@ def _scores(run: Run) -> Iterator[Drawing]:
             figures.score_bars(evaluation, "dice"),
         )
     if model.history_:
-        caption = "Loss by epoch, on augmented pieces and on pieces of the validation images."
+        caption = "Loss by epoch, on pieces of the training images and of the validation images."
         yield "loss", caption, figures.loss_curves(model.history_)
     if len(run.dataset.class_names) > 2:
         yield (
