@@ -41,6 +41,8 @@ def test_the_verbs_are_these() -> None:
         "train",
         "evaluate",
         "compare",
+        "segment",
+        "score",
         "encode",
         "decode",
         "reconstruct",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,6 +52,26 @@ def get(name: Annotated[str, typer.Argument(help="Name of a data set.")]) -> Non
 
 
 @app.command()
+def make(
+    name: Annotated[str, typer.Argument(help="Name of a made set, such as made-lungs.")],
+    folder: Annotated[Path, typer.Argument(help="New or empty folder for the files.")],
+    count: Annotated[int | None, typer.Option(help="Number of images.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed makes other images.")] = 0,
+    size: Annotated[int | None, typer.Option(help="Pixels of each side.")] = None,
+) -> None:
+    """Write images that are made, with their label maps, for trials of every command on files.
+
+    Example: `isthmus data make made-lungs xrays/ --count 50 --seed 1`
+    """
+    from isthmus.data import write_pairs
+
+    sides = None if size is None else (size, size)
+    values = write_pairs(name, folder, count, seed=seed, size=sides)
+    options = " ".join(f"--value '{key}={value}'" for key, value in values.items())
+    typer.echo(f"{name} is in {folder}; look at it with: isthmus data check {folder} {options}")
+
+
+@app.command()
 def check(
     source: Annotated[str, typer.Argument(help="File, folder or name of the data.")],
     labels: Annotated[str | None, typer.Option(help="Column of classes in a table.")] = None,
@@ -91,7 +112,7 @@ def check(
             raise SettingError(
                 "--labels and --size are not for images with label maps; remove them."
             )
-        values = _classes(value) if value else None
+        values = class_values(value) if value else None
         checked = check_pairs(
             source, values=values, masks=masks, ignore=ignore, groups=groups, colour=colour
         )
@@ -111,10 +132,14 @@ def check(
 
 
 def _how_to_get(entry: Entry) -> str:
+    from isthmus.data.making import is_made
+
+    if is_made(entry.name):
+        return "made when asked for"
     return f"not here; run: isthmus data get {entry.name}" if entry.files else "not here"
 
 
-def _classes(given: list[str]) -> dict[str, list[str]]:
+def class_values(given: list[str]) -> dict[str, list[str]]:
     """``CLASS=VALUE`` or ``CLASS=VALUE,VALUE`` as the values of each class."""
     from isthmus.core.errors import SettingError
 

@@ -5,6 +5,7 @@ from isthmus.data.check import check
 from isthmus.data.dataset import DataSet
 from isthmus.data.download import get
 from isthmus.data.entry import Entry, RemoteFile
+from isthmus.data.making import draw_pictures, make_pairs, write_pairs
 from isthmus.data.overlay import overlay
 from isthmus.data.pair_check import PairCheck, check_pairs
 from isthmus.data.pair_reading import read_pairs
@@ -25,9 +26,11 @@ __all__ = [
     "Split",
     "check",
     "check_pairs",
+    "draw_pictures",
     "find",
     "get",
     "listing",
+    "make_pairs",
     "overlay",
     "read",
     "read_pairs",
@@ -35,5 +38,6 @@ __all__ = [
     "write_array",
     "write_images",
     "write_label_map",
+    "write_pairs",
     "write_table",
 ]

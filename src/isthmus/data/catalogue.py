@@ -12,9 +12,10 @@ import numpy as np
 from isthmus.core.errors import DataError
 from isthmus.core.registry import nearest
 from isthmus.data.dataset import DataSet
-from isthmus.data.entry import Entry, RemoteFile
+from isthmus.data.entry import Entry, MadeEntry, RemoteFile
 from isthmus.data.idx import read_idx_folder
 from isthmus.data.known_pairs import KNOWN_PAIRS
+from isthmus.data.made import MADE_PAIRS
 
 
 def find(name: str, path: str | Path | None = None) -> Path:
@@ -27,7 +28,7 @@ def find(name: str, path: str | Path | None = None) -> Path:
     DataError
         If the name is unknown or the files are not there.
     """
-    entry = entry_of(name)
+    entry = stored_entry(name)
     if path is not None:
         folder = Path(path)
         missing = entry.missing(folder)
@@ -78,6 +79,23 @@ def entry_of(name: str) -> Entry:
             f" Choose from: {', '.join(CATALOGUE)}."
         )
     return CATALOGUE[name]
+
+
+def stored_entry(name: str) -> Entry:
+    """The entry of a name that stands for files.
+
+    Raises
+    ------
+    DataError
+        If it is unknown, or its images are made.
+    """
+    entry = entry_of(name)
+    if isinstance(entry, MadeEntry):
+        raise DataError(
+            f"'{name}' is a set of images with label maps that are made and have no folder; write"
+            f" them as files with `isthmus data make {name} FOLDER`."
+        )
+    return entry
 
 
 def cache_folder() -> Path:
@@ -211,4 +229,6 @@ _ENTRIES = (
         ),
     ),
 )
-CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in (*_ENTRIES, *KNOWN_PAIRS)}
+CATALOGUE: dict[str, Entry] = {
+    entry.name: entry for entry in (*_ENTRIES, *KNOWN_PAIRS, *MADE_PAIRS)
+}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from isthmus.core.errors import DataError
 from isthmus.core.files import atomic_file
-from isthmus.data.catalogue import cache_folder, entry_of
+from isthmus.data.catalogue import cache_folder, stored_entry
 from isthmus.data.entry import RemoteFile
 
 _CHUNK = 2**18
@@ -39,7 +39,7 @@ def get(name: str, *, opener: Opener | None = None) -> Path:
     StorageError
         If the cache cannot be written.
     """
-    entry = entry_of(name)
+    entry = stored_entry(name)
     folder = cache_folder() / (entry.folder or name)
     if entry.contents and not entry.files:
         raise DataError(

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isthmus.core.errors import DataError
 from isthmus.data.dataset import DataSet
 from isthmus.data.pairs import PairReading
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from isthmus.data.made._drawing import Picture, Size
 
 
 @dataclass(frozen=True)
@@ -79,3 +85,19 @@ class Entry:
                 f" for its images alone give the folder {folder / 'images'}."
             )
         return replace(self.reader(folder), name=self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeEntry(Entry):
+    """A named set of images with label maps that are made, see `isthmus.data.make_pairs`.
+
+    Attributes
+    ----------
+    draw : callable
+        Makes one image with its label map of a random generator, height and width.
+    pairs : PairReading
+        Its classes, and their values where the set is written as files.
+    """
+
+    draw: Callable[[np.random.Generator, Size], Picture]
+    pairs: PairReading

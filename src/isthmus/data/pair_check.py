@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
 from isthmus.data.content import repeated_images
-from isthmus.data.pair_reading import OpenPairs, open_pairs
+from isthmus.data.making import is_made
+from isthmus.data.pair_reading import OpenPairs, count_labels, made, open_pairs
 from isthmus.data.pairs import PARTS
 from isthmus.data.problems import Problem, collect
 
@@ -56,6 +57,11 @@ def check_pairs(source: str | Path, **settings: Any) -> PairCheck:
     SettingError
         If a setting cannot be used.
     """
+    if is_made(source):
+        pairs = made(source, settings)
+        names = pairs.class_names
+        counts = np.array([count_labels(labels, len(names)) for labels in pairs.masks])
+        return PairCheck([], names, (counts > 0).sum(0), _by_part(counts, pairs.predefined))
     try:
         opened = open_pairs(source, settings)
     except DataError as error:
@@ -64,15 +70,23 @@ def check_pairs(source: str | Path, **settings: Any) -> PairCheck:
     counts = np.zeros((len(opened.pairs), 1 + len(classes)), np.int64)
     problems.extend([*repeated_images(_images(opened, counts))])
     problems.extend([*_similar_names(opened), *_torn_groups(opened)])
-    pixels = {"all": counts.sum(0)}
-    if opened.predefined is not None:
-        there = [part for part in PARTS if part in opened.predefined]
-        pixels |= {part: counts[opened.predefined == part].sum(0) for part in there}
+    pixels = _by_part(counts, opened.predefined)
     if counts.any():
         problems.extend(opened.absent_classes(pixels["all"]))
     problems.extend(_absent_from_parts(classes, pixels))
     problems.sort(key=lambda problem: problem.place)
     return PairCheck(problems, classes, (counts > 0).sum(0), pixels)
+
+
+def _by_part(
+    counts: NDArray[np.int64], predefined: NDArray[np.str_] | None
+) -> dict[str, NDArray[np.int64]]:
+    """Pixels to ignore, and of each class, of all images and of each part that is there."""
+    pixels = {"all": counts.sum(0)}
+    if predefined is not None:
+        there = [part for part in PARTS if part in predefined]
+        pixels |= {part: counts[predefined == part].sum(0) for part in there}
+    return pixels
 
 
 def _images(opened: OpenPairs, counts: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[Any]]]:

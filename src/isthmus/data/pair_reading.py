@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import DataError
+from isthmus.core.errors import DataError, SettingError
 from isthmus.core.labels import IGNORED
 from isthmus.core.registry import nearest
 from isthmus.data.catalogue import CATALOGUE, find
+from isthmus.data.field import lit_field
 from isthmus.data.image_files import decode
 from isthmus.data.images import mixed
 from isthmus.data.limits import check_memory
+from isthmus.data.making import is_made, make_pairs
 from isthmus.data.mask_values import MaskValues
 from isthmus.data.pair_files import Pair, find_pairs, groups_of, predefined_of
 from isthmus.data.pairs import PairReading, PairSet, Value
@@ -34,6 +36,7 @@ def read_pairs(
     ignore: Sequence[int | str] | None = None,
     groups: str | None = None,
     colour: bool | None = None,
+    field_of_view: Literal["lit"] | None = None,
     every_class: bool = True,
 ) -> PairSet:
     """Read images of any sizes with their label maps.
@@ -41,10 +44,10 @@ def read_pairs(
     Parameters
     ----------
     source
-        A name of the catalogue, which brings settings of its own; a folder with one folder of
-        images and one of masks, paired by name without suffix; or a CSV file with the columns
-        ``image`` and ``mask``, paths that start at its folder. Each page of a TIFF is an image of
-        its own, ``NAME#1`` and so on.
+        A name of the catalogue, which brings settings of its own, or is made and takes none; a
+        folder with one folder of images and one of masks, paired by name without suffix; or a CSV
+        file with the columns ``image`` and ``mask``, paths that start at its folder. Each page of a
+        TIFF is an image of its own, ``NAME#1`` and so on.
     values
         Which mask values are which class, the background first: ``{"background": 0, "lung":
         [128, 255]}`` gives the labels 0 and 1. ``">0"`` is every value not named otherwise, and
@@ -61,6 +64,9 @@ def read_pairs(
         regular expression with brackets around that part of a name.
     colour
         True for colour, False for grey images; None keeps what they are.
+    field_of_view
+        ``"lit"``: the pixels of a black surround, as photographs of the retina have it, become -1,
+        see `isthmus.data.field.lit_field`.
     every_class
         Whether some mask must hold each class, as data that teach must.
 
@@ -80,7 +86,10 @@ def read_pairs(
         "ignore": ignore,
         "groups": groups,
         "colour": colour,
+        "field_of_view": field_of_view,
     }
+    if is_made(source):
+        return made(source, given)
     opened = open_pairs(source, given)
     try:
         raise_first(opened.problems)
@@ -108,6 +117,7 @@ class OpenPairs:
     name: str
     classes: MaskValues
     colour: bool | None
+    lit_field: bool
     pairs: list[Pair]
     problems: list[Problem]
     groups: NDArray[np.str_] | None
@@ -122,11 +132,14 @@ class OpenPairs:
             If a file is damaged, or the mask holds a value of no class.
         """
         labels = self.classes.encode(decode(pair.mask), pair.mask.place)
-        return convert(decode(pair.image), self.colour, None), labels
+        image = convert(decode(pair.image), self.colour, None)
+        if self.lit_field:
+            labels[~lit_field(image)] = IGNORED
+        return image, labels
 
     def count(self, labels: NDArray[np.int16]) -> NDArray[np.int64]:
         """Pixels to ignore, and of each class: ``(1 + K,)``."""
-        return np.bincount(labels.ravel() - IGNORED, minlength=len(self.classes.class_names) + 1)
+        return count_labels(labels, len(self.classes.class_names))
 
     def absent_classes(self, counts: NDArray[np.int64]) -> Iterator[Problem]:
         """A problem for each class without a pixel."""
@@ -137,6 +150,27 @@ class OpenPairs:
                     f"{self.name}: no mask holds the class '{name}' ({self.classes}); correct"
                     " data.values, or leave the class out.",
                 )
+
+
+def count_labels(labels: NDArray[np.int16], classes: int) -> NDArray[np.int64]:
+    """Pixels to ignore, and of each class: ``(1 + K,)``."""
+    return np.bincount(labels.ravel() - IGNORED, minlength=classes + 1)
+
+
+def made(source: str | Path, given: Mapping[str, Any]) -> PairSet:
+    """The made set of a name, which takes none of the settings of `read_pairs`.
+
+    Raises
+    ------
+    SettingError
+        If one is given.
+    """
+    for key, value in given.items():
+        if value is not None:
+            raise SettingError(
+                f"{source} is made, not read from files, and has no {key} to choose; leave it out."
+            )
+    return make_pairs(str(source))
 
 
 def open_pairs(source: str | Path, given: Mapping[str, Any]) -> OpenPairs:
@@ -168,6 +202,7 @@ def open_pairs(source: str | Path, given: Mapping[str, Any]) -> OpenPairs:
         name,
         classes,
         reading.colour,
+        reading.field_of_view == "lit",
         pairs,
         problems,
         collect(problems, name, groups_of, pairs, reading.groups, problems),

@@ -141,7 +141,7 @@ class PairReading:
 
     Attributes
     ----------
-    values, masks, images, index, ignore, groups, colour
+    values, masks, images, index, ignore, groups, colour, field_of_view
         See `isthmus.data.read_pairs`.
     validation, test : tuple of str
         Patterns of the names of these parts, for a known set without an index of its own.
@@ -154,5 +154,6 @@ class PairReading:
     ignore: Sequence[int | str] = ()
     groups: str | None = None
     colour: bool | None = None
+    field_of_view: str | None = None
     validation: tuple[str, ...] = ()
     test: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, cast
 
 import numpy as np
@@ -29,9 +30,16 @@ from isthmus.data.intensities import INTENSITIES
 from isthmus.inference.segmentation import class_probabilities, resized, resized_labels
 from isthmus.models._base import MODELS
 from isthmus.models._estimator import seed_of
+from isthmus.models._files import load
 from isthmus.models._pairs import check_images, check_maps
 from isthmus.models._saving import SavingMixin
-from isthmus.networks import NETWORKS, ImageNetwork, build_network
+from isthmus.networks import (
+    NETWORKS,
+    ImageNetwork,
+    build_network,
+    load_vgg16,
+    start_encoder,
+)
 from isthmus.objectives import LOSSES, PENALTIES, LabelMapLoss
 from isthmus.training import (
     OPTIMIZERS,
@@ -73,6 +81,10 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         f and g, those of `isthmus.networks.NETWORKS` that take images of any size.
     code_size
         Number of the deepest maps.
+    start
+        Whose encoder the network's starts as: the folder of a run or model, an autoencoder's or a
+        segmenter's, whose network has the same kind, channels, code size and normalisation; or a
+        file of VGG16's weights, see `isthmus.networks.load_vgg16`. Scale the images of both alike.
     loss
         L, of `isthmus.objectives.LOSSES`, one that is defined for label maps.
     penalties, corruption, augmentations, optimizer, schedule
@@ -105,12 +117,16 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
     Raises
     ------
     SettingError
-        From `fit`, for a setting that is unknown, of a wrong type or out of range.
+        From `fit`, for a setting that is unknown, of a wrong type or out of range, or for a `start`
+        that does not fit the network.
+    ModelFileError
+        From `fit`, if `start` cannot be read.
     DataError
         For images or label maps that cannot be used.
     """
 
     code_size: PositiveInt = 128
+    start: str | None = None
     loss: Annotated[Spec, LOSSES] = "dice_cross_entropy"
     penalties: tuple[Annotated[Spec, PENALTIES], ...] = ()
     corruption: Annotated[Spec, CORRUPTIONS] | None = None
@@ -186,6 +202,9 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         """
         pieces = self.pieces(X, y, class_names=class_names)
         self._build_networks(self.seed_)
+        start = self.settings_["start"]
+        if start is not None and (checkpoints is None or not checkpoints.any_saved()):
+            self._start_as(Path(start).expanduser())
         held_out = None
         if validation is not None:
             others = self._check_images(validation[0])
@@ -242,6 +261,16 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
             None if spec is None else CORRUPTIONS.build(spec),
             loss_part="segmentation",
         )
+
+    def _start_as(self, path: Path) -> None:
+        """Let the network's encoder start with the weights of another."""
+        if path.is_file():
+            load_vgg16(self.network_, path)
+            return
+        try:
+            start_encoder(self.network_, load(path).network_)
+        except SettingError as error:
+            raise SettingError(f"{path} cannot start this network: {error}.") from None
 
     def _plan(self) -> Plan:
         names = {one.name for one in fields(Plan)} & self.settings_.keys()
@@ -352,7 +381,7 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         return axes
 
     def untrained(self) -> Self:
-        """The same model with the weights that its training began with, as a baseline."""
+        """The same model with the random weights of its seed, as a baseline."""
         check_is_fitted(self)
         twin = copy.copy(self)
         twin._build_networks(self.seed_)

@@ -54,7 +54,8 @@ class Evaluation:
         Other findings by name, such as the share of explained variance.
     part
         What the samples are to the model: ``"test"``, ``"training"`` where nothing was held out,
-        or ``"other"`` data.
+        ``"held-out"`` for each sample by the one of several models that had not seen it, or
+        ``"other"`` data.
     details
         Columns of what else is known of each sample, which `save` writes as ``cases.csv``, and
         `load` leaves there.

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
-from isthmus.core.errors import DataError
+from isthmus.core.errors import DataError, SettingError
+from isthmus.core.labels import IGNORED
 from isthmus.data import CATALOGUE, PairSet, Split, read_pairs
 from isthmus.data.fingerprint import fingerprint
 from isthmus.data.pairs import PARTS, PairReading
 from isthmus.inference.segmentation import resized, resized_labels
-from isthmus.metrics import MEASURES, SegmentationScores, mean_iou, segmentation_scores
+from isthmus.metrics import (
+    MEASURES,
+    SegmentationScores,
+    cells,
+    field_of_view_scores,
+    mean_iou,
+    membrane_scores,
+    segmentation_scores,
+)
+from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.inputs import column_names
-from isthmus.recipes.schema import DataSettings
+from isthmus.recipes.schema import DataSettings, Recipe
 
 Array = NDArray[Any]
 Labels = NDArray[np.int16]
+# What is asked for, by its name in `isthmus.metrics`.
+_OF_PROBABILITIES = {"auc": "AUC", "average_precision": "average precision"}
+_OF_CELLS = {"adapted_rand_error": "adapted Rand error", "variation_of_information": "VI"}
 _COMMON = (128, 128)  # size in which label maps are averaged
 
 
@@ -31,6 +45,11 @@ def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
     settings.refuse("classes", purpose="samples of one class each, not for label maps")
     settings.refuse("size", purpose="autoencoders; that of a segmenter is model.size")
     dataset = read_pairs(settings.given_source, **settings.pairs())
+    if settings.measures and len(dataset.class_names) != 2:
+        raise SettingError(
+            f"data.measures are for two classes, but {dataset.name} has"
+            f" {len(dataset.class_names)}; remove them."
+        )
     return dataset, settings.part(dataset)
 
 
@@ -44,12 +63,24 @@ def fit(model: Any, dataset: PairSet, parts: Split, **options: Any) -> None:
     model.fit(train.images, train.masks, class_names=names, validation=held_out, **options)
 
 
+def plan(recipe: Recipe, dataset: PairSet, parts: Split) -> SegmenterPlan:
+    """Pick what a recipe leaves open, see `plan_segmenter`."""
+    train, held_out = dataset.subset(parts.train), [dataset.images[i] for i in parts.validation]
+    given = {**recipe.model, **recipe.training}
+    del given["kind"]
+    names = dataset.class_names
+    return plan_segmenter(
+        train.images, train.masks, class_names=names, validation=held_out, **given
+    )
+
+
 def describe(model: Any, dataset: PairSet, settings: DataSettings) -> None:
     """Keep with the model what its data were."""
     model.data_ |= {
         "name": dataset.name,
         "class_names": list(dataset.class_names),
         "reading": settings.pairs(),
+        "measures": list(settings.measures),
     }
 
 
@@ -122,19 +153,53 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     `isthmus.metrics.segmentation_scores`, each the mean over the classes but the background, and of
     several classes Dice for each. A class that an image has not, and that is not predicted either,
     has no score there; the facts count what was missed and what was seen where there is nothing.
+
+    The run's data may ask for more, of two classes (`DataSettings.measures`): ``auc`` and
+    ``average_precision`` of the probabilities, over the pixels that count, of methods that have
+    some; ``adapted_rand_error`` and ``variation_of_information`` of the cells, the connected parts
+    of the background, which the other class parts as membranes do.
     """
-    began = time.perf_counter()
-    predicted = {"model": model.predict(test.images)}
-    seconds = (time.perf_counter() - began) / len(test)
-    predicted["untrained network"] = model.untrained().predict(test.images)
+    asked = model.data_.get("measures", ())
+    own = predict(model, test, asked)
+    untrained = predict(model.untrained(), test, asked)
+    predicted = {"model": own.maps, "untrained network": untrained.maps}
     predicted["most frequent class"] = _by_place(train, test)
     if len(test.class_names) == 2:
         predicted["Otsu threshold"] = _by_threshold(train, test)
     scores = {method: score_maps(maps, test) for method, maps in predicted.items()}
-    values = {method: columns(scores[method], maps, test) for method, maps in predicted.items()}
-    facts = {**failures(scores["model"]), "seconds per image": seconds}
+    values = {
+        method: columns(scores[method], maps, test, asked) for method, maps in predicted.items()
+    }
+    values["model"] |= own.columns
+    values["untrained network"] |= untrained.columns
+    facts = {**failures(scores["model"]), "seconds per image": own.seconds / len(test)}
     details = case_columns(scores["model"], predicted["model"], test)
     return Evaluation(values, test.groups, test.fingerprint(), facts, part, details)
+
+
+class Predicted(NamedTuple):
+    """Label maps of images, measures of their probabilities, and the seconds of it all."""
+
+    maps: list[Labels]
+    columns: dict[str, NDArray[np.float64]]
+    seconds: float
+
+
+def predict(model: Any, test: PairSet, measures: Sequence[str] = ()) -> Predicted:
+    """Segment images one after another, so that probabilities of one are held at a time."""
+    maps: list[Labels] = []
+    found: dict[str, list[float]] = {name: [] for name in _OF_PROBABILITIES if name in measures}
+    seconds = 0.0
+    for image, mask in zip(test.images, test.masks, strict=True):
+        began = time.perf_counter()
+        (p,) = model.predict_proba([image])
+        maps.append(p.argmax(0).astype(np.int16))
+        seconds += time.perf_counter() - began
+        if found:
+            scores = field_of_view_scores(p[1], mask == 1, mask != IGNORED)
+            for name, values in found.items():
+                values.append(scores[_OF_PROBABILITIES[name]])
+    return Predicted(maps, {name: np.array(values) for name, values in found.items()}, seconds)
 
 
 def score_maps(maps: list[Labels], test: PairSet) -> list[SegmentationScores]:
@@ -147,7 +212,10 @@ def score_maps(maps: list[Labels], test: PairSet) -> list[SegmentationScores]:
 
 
 def columns(
-    cases: list[SegmentationScores], maps: list[Labels], test: PairSet
+    cases: list[SegmentationScores],
+    maps: list[Labels],
+    test: PairSet,
+    measures: Sequence[str] = (),
 ) -> dict[str, NDArray[np.float64]]:
     """By measure the mean over the classes of each case; mIoU; Dice of each of several classes."""
     found = {name: np.array([case.mean(name) for case in cases]) for name in MEASURES}
@@ -158,6 +226,14 @@ def columns(
     if count > 2:
         for place, name in enumerate(test.class_names[1:]):
             found[f"dice/{name}"] = np.array([case.values["dice"][place] for case in cases])
+    if asked := [name for name in _OF_CELLS if name in measures]:
+        parted = [
+            membrane_scores(cells(map_ == 0), cells(mask == 0)) if (mask == 0).any() else {}
+            for map_, mask in zip(maps, test.masks, strict=True)
+        ]
+        found |= {
+            name: np.array([one.get(_OF_CELLS[name], np.nan) for one in parted]) for name in asked
+        }
     return found
 
 

@@ -1,0 +1,133 @@
+"""Sets of images with label maps that are made of a seed, in memory or as files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import SettingError
+from isthmus.core.files import atomic_folder
+from isthmus.core.registry import nearest
+from isthmus.data.entry import MadeEntry
+from isthmus.data.made import MADE_PAIRS
+from isthmus.data.made._drawing import Picture, Size
+from isthmus.data.pairs import PARTS, PairSet, Value
+from isthmus.data.writing import write_images, write_label_map, write_table
+
+_PART_OF = (PARTS[0], PARTS[0], PARTS[0], PARTS[1], PARTS[2])  # of each five images
+_SMALLEST = 32  # pixels
+_MADE = {entry.name: entry for entry in MADE_PAIRS}
+
+
+def is_made(source: str | Path) -> bool:
+    """Whether a source is the name of a set that is made."""
+    return source in _MADE
+
+
+def make_pairs(
+    name: str, count: int | None = None, *, seed: int = 0, size: Size | None = None
+) -> PairSet:
+    """Make a set of images with label maps.
+
+    Each image is a function of the seed and its number alone: a larger count only adds images. Of
+    each five, three are for training, the fourth for validation and the fifth for testing.
+
+    Parameters
+    ----------
+    name
+        "made-lungs", "made-smoke", "made-vessels", "made-cells" or "made-scenes".
+    count
+        Number of images; by default as `isthmus data ls` says.
+    seed
+        0 or larger.
+    size
+        Height and width in pixels, 32 or more each; by default as `isthmus data ls` says.
+
+    Raises
+    ------
+    SettingError
+        If a setting is unknown or out of range.
+    """
+    pictures = list(draw_pictures(name, count, seed=seed, size=size))
+    names, parts = _names_and_parts(len(pictures))
+    return PairSet(
+        name,
+        tuple(picture.image for picture in pictures),
+        tuple(picture.labels for picture in pictures),
+        names,
+        tuple(_entry_of(name).pairs.values),
+        predefined=parts,
+    )
+
+
+def draw_pictures(
+    name: str, count: int | None = None, *, seed: int = 0, size: Size | None = None
+) -> Iterator[Picture]:
+    """Draw the images of `make_pairs` one by one, with label maps and single objects."""
+    entry = _entry_of(name)
+    count = entry.count if count is None else count
+    size = size or (entry.sample_shape[-2], entry.sample_shape[-1])
+    if count < 1 or seed < 0 or min(size) < _SMALLEST:
+        raise SettingError(
+            f"{name}: count={count}, seed={seed} and size={size} cannot be used; give a count from"
+            f" 1, a seed from 0 and {_SMALLEST} pixels a side at least."
+        )
+    return (entry.draw(np.random.default_rng((seed, number)), size) for number in range(count))
+
+
+def write_pairs(
+    name: str,
+    folder: str | Path,
+    count: int | None = None,
+    *,
+    seed: int = 0,
+    size: Size | None = None,
+) -> Mapping[str, Value]:
+    """Write a set of `make_pairs` as files, for `isthmus.data.read_pairs`; all of it or nothing.
+
+    The folder holds PNG files in ``images/`` and ``masks/``, and ``index.csv`` with the parts; of a
+    set with single objects also ``objects/``, where each has a number of its own.
+
+    Returns
+    -------
+    mapping of str to int
+        The value of each class in the masks, the background first.
+
+    Raises
+    ------
+    SettingError
+        If a setting is out of range, or the folder is not empty.
+    StorageError
+        If the files cannot be written.
+    """
+    entry, folder = _entry_of(name), Path(folder)
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise SettingError(f"{folder} is not an empty folder; give a new one.")
+    pictures = draw_pictures(name, count, seed=seed, size=size)
+    names, parts = _names_and_parts(entry.count if count is None else count)
+    shades = np.array([*entry.pairs.values.values()], np.uint8)
+    with atomic_folder(folder) as whole:
+        for stem, picture in zip(names, pictures, strict=True):
+            write_images(whole / "images", picture.image[None], [stem])
+            write_label_map(whole / "masks" / f"{stem}.png", shades[picture.labels])
+            if picture.objects is not None:
+                write_label_map(whole / "objects" / f"{stem}.png", picture.objects)
+        write_table(whole / "index.csv", {"file": np.array(names), "split": parts})
+    return entry.pairs.values
+
+
+def _entry_of(name: str) -> MadeEntry:
+    if name not in _MADE:
+        raise SettingError(
+            f"There is no made set '{name}'{nearest(name, _MADE)}; choose from: {', '.join(_MADE)}."
+        )
+    return _MADE[name]
+
+
+def _names_and_parts(count: int) -> tuple[tuple[str, ...], NDArray[np.str_]]:
+    numbers = range(count)
+    parts = np.array([_PART_OF[number % len(_PART_OF)] for number in numbers])
+    return tuple(f"{number:04d}" for number in numbers), parts
