@@ -67,6 +67,7 @@ def test_the_verbs_are_these() -> None:
         "data ls",
         "data get",
         "data check",
+        "data make",
     }
 
 
