@@ -1,11 +1,12 @@
 """README.md, as a reader would follow it.
 
 Every command of its ``sh`` blocks is run, in order, in one folder with the reader's files
-(``customers.csv``, ``photos``), and every ``python`` block is executed. So a new command or
-example is tested by being written. What differs from a reader's machine:
+(``customers.csv``, ``photos``, ``scans``), and every ``python`` block is executed. So a new command
+or example is tested by being written. What differs from a reader's machine:
 
 - `make demo` and the like are only looked up in the Makefile;
-- `isthmus train` gets ``--set training.epochs=2`` unless it sets the epochs or resumes;
+- `isthmus train` gets ``--set training.epochs=2`` unless it sets the epochs or resumes, and
+  seconds where the README gives it minutes;
 - MNIST is some hundred enlarged digits of scikit-learn, except for `isthmus data get`, which finds
   the real files in its cache if there are any, and else is kept from the network.
 """
@@ -29,6 +30,8 @@ import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
+
+from support.discs import write_discs
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -56,6 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reader")
     _customers(folder / "customers.csv")
     _photos(folder / "photos")
+    write_discs(folder / "scans", 20)
     _mnist(folder / "data" / "mnist")
     return folder
 
@@ -120,8 +124,14 @@ def _idx(path: Path, values: NDArray[np.uint8]) -> None:
 
 
 def _quick(words: list[str]) -> list[str]:
-    """The command, with two epochs if it trains without saying how long."""
+    """The command, with two epochs if it trains without saying how long, and little time."""
     trains = words[:2] == ["isthmus", "train"]
+    if "--minutes" in words:
+        words = [
+            *words[: words.index("--minutes") + 1],
+            "0.1",
+            *words[words.index("--minutes") + 2 :],
+        ]
     says = "--resume" in words or any("training.epochs" in word for word in words)
     return [*words, "--set", "training.epochs=2"] if trains and not says else words
 
