@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # One thread for each test process: two that share two cores would wait for each other.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 MPLBACKEND=agg
 
-.PHONY: setup demo test check format bench reproduce smoke claims outliers docs clean
+.PHONY: setup demo test check format bench reproduce smoke claims claims-segmentation outliers docs clean
 
 setup: .venv/.test
 
@@ -46,6 +46,7 @@ format: .venv/.test
 
 bench: .venv/.bench
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/tiled.py
 
 reproduce: .venv/.test
 	$(BIN)/python benchmarks/reproduce.py "$(ONLY)"
@@ -55,6 +56,9 @@ smoke: .venv/.test
 
 claims: .venv/.test
 	$(BIN)/python benchmarks/claims.py "$(ONLY)"
+
+claims-segmentation: .venv/.test
+	$(BIN)/python benchmarks/claims_segmentation.py "$(ONLY)"
 
 outliers: .venv/.bench
 	$(BIN)/python benchmarks/outliers.py "$(ONLY)"

@@ -8,30 +8,11 @@ on one CPU core; `--quick` looks only whether everything runs.
 
 from __future__ import annotations
 
-import argparse
-import inspect
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import claims_classes
 import claims_codes
 import claims_reconstruction
 import claims_space
-from claims_common import Table, Trial, mnist
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim of the notes by its names in their inventory."""
-
-    names: tuple[str, ...]
-    measure: Callable[[Trial], Table]
-
-    def text(self) -> str:
-        """What is claimed and what is measured."""
-        return inspect.cleandoc(self.measure.__doc__ or "")
-
+from claims_common import Claim, chosen, mnist, parser_of
 
 CLAIMS = (
     Claim(("C-05", "C-01", "Q-01", "M-05", "M-06", "M-10"), claims_reconstruction.copying),
@@ -50,27 +31,17 @@ CLAIMS = (
 
 def main() -> None:
     """Print the claims of which a name begins with the one given."""
-    parser = argparse.ArgumentParser(description="The notes' claims about the family, measured.")
-    parser.add_argument("only", nargs="?", default="", help="names that begin so; all by default")
-    parser.add_argument("--quick", action="store_true", help="few images, one epoch")
-    parser.add_argument("--held-out", action="store_true", help="score training images kept apart")
-    parser.add_argument("--seeds", type=int, default=3, help="how many trainings of each model")
+    parser = parser_of("The notes' claims about the family, measured.")
     given = parser.parse_args()
-    chosen = [claim for claim in CLAIMS if any(n.startswith(given.only) for n in claim.names)]
-    if not chosen:
-        names = ", ".join(name for claim in CLAIMS for name in claim.names)
-        parser.error(f"no claim is named {given.only}; there are {names}")
+    claims = chosen(CLAIMS, parser, given)
     trial = mnist(quick=given.quick, held_out=given.held_out, seeds=given.seeds)
     where = "held-out training" if given.held_out else "test"
     print(
         f"MNIST, {len(trial.test):,} {where} images, {len(trial.seeds)} seed(s). Brackets: 95 %"
         " intervals over images and seeds (Student's t; Satterthwaite)."
     )
-    for claim in chosen:
-        began = time.process_time()
-        table = claim.measure(trial)
-        spent = f"({time.process_time() - began:.0f} s of CPU time)"
-        print(f"\n## {', '.join(claim.names)}\n\n{claim.text()}\n\n{table} {spent}", flush=True)
+    for claim in claims:
+        claim.show(trial)
 
 
 if __name__ == "__main__":

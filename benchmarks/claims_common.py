@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import math
 import sys
 import time
@@ -44,6 +46,46 @@ class Table:
     def __str__(self) -> str:
         lines = [list(self.columns), ["---"] * len(self.columns), *map(list, self.rows)]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{self.note}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the notes by its names in their inventory."""
+
+    names: tuple[str, ...]
+    measure: Callable[[Any], Table]
+
+    def text(self) -> str:
+        """What is claimed and what is measured."""
+        return inspect.cleandoc(self.measure.__doc__ or "")
+
+    def show(self, trial: Any) -> None:
+        """Measure it and print what was found."""
+        began = time.process_time()
+        table = self.measure(trial)
+        spent = f"({time.process_time() - began:.0f} s of CPU time)"
+        print(f"\n## {', '.join(self.names)}\n\n{self.text()}\n\n{table} {spent}", flush=True)
+
+
+def parser_of(description: str) -> argparse.ArgumentParser:
+    """Which claims, and how thoroughly."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("only", nargs="?", default="", help="names that begin so; all by default")
+    parser.add_argument("--quick", action="store_true", help="few images, one epoch")
+    parser.add_argument("--held-out", action="store_true", help="score images kept apart")
+    parser.add_argument("--seeds", type=int, default=3, help="how many trainings of each model")
+    return parser
+
+
+def chosen(
+    claims: Sequence[Claim], parser: argparse.ArgumentParser, given: argparse.Namespace
+) -> list[Claim]:
+    """The claims of which a name begins with the one given."""
+    found = [claim for claim in claims if any(n.startswith(given.only) for n in claim.names)]
+    if not found:
+        names = ", ".join(name for claim in claims for name in claim.names)
+        parser.error(f"no claim is named {given.only}; there are {names}")
+    return found
 
 
 @dataclass(frozen=True)

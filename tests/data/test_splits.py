@@ -168,3 +168,44 @@ def test_faults_of_patterns() -> None:
         split(pairs(groups=["a", "b", "b"]), validation=["em01"])
     with pytest.raises(DataError, match="would be in the validation"):
         split(pairs(["train", "train", "test"]), validation=["em*"])
+
+
+@given(
+    groups=st.lists(st.integers(0, 12), min_size=6, max_size=60),
+    count=st.integers(2, 5),
+    test=st.sampled_from([0.0, 0.3]),
+    seed=st.integers(0, 2**32),
+)
+def test_folds_part_all_but_the_test_part_by_group(
+    groups: list[int], count: int, test: float, seed: int
+) -> None:
+    names = np.array(groups)
+    data = data_set(len(names), groups=names)
+    units = len(set(groups))
+    if units < 3:
+        return
+    tested = max(1, round(test * units)) if test else 0
+    settings = {"validation": 0.1, "test": test, "random_state": seed}
+    if tested + 1 >= units:
+        return
+    if units - tested < count:
+        with pytest.raises(DataError, match="too few for"):
+            split(data, fold=(1, count), **settings)
+        return
+    found = [split(data, fold=(number, count), **settings) for number in range(1, count + 1)]
+    whole = split(data, **settings)
+    held = [each.validation if test else each.test for each in found]
+    assert sorted(np.concatenate([*held, whole.test])) == list(range(len(names)))
+    sizes = [len(set(names[part])) for part in held]
+    assert max(sizes) - min(sizes) <= 1
+    for each in found:
+        assert sorted(np.concatenate(parts(each))) == list(range(len(names)))
+        assert sum(len(set(names[part])) for part in parts(each)) == units
+        if test:
+            np.testing.assert_array_equal(each.test, whole.test)
+
+
+@pytest.mark.parametrize("fold", [(0, 3), (4, 3), (1, 1)])
+def test_a_fold_that_is_none(fold: tuple[int, int]) -> None:
+    with pytest.raises(SettingError, match=r"give \[k, n\] with k from 1 to n"):
+        split(data_set(20), fold=fold)

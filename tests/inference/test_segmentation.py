@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from isthmus.inference import segmentation
 from isthmus.inference.segmentation import class_probabilities, resized, resized_labels
@@ -26,6 +28,20 @@ def test_tiles_are_as_if_whole(kind: str, monkeypatch: pytest.MonkeyPatch) -> No
     tiled = class_probabilities(network, image, CPU)
     assert tiled.shape == (3, *size)
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+@given(stride=st.integers(1, 40), margins=st.integers(1, 5), length=st.integers(1, 300))
+def test_tiles_cover_a_side_with_little_to_spare(stride: int, margins: int, length: int) -> None:
+    """By no more tiles than the largest size needs, on the network's grid."""
+    overlap, largest, side = 2 * margins * stride, 30 * stride, length * stride
+    overlap = 0 if side <= largest else overlap
+    tile = segmentation._fitting(side, largest, overlap, stride)
+    assert tile % stride == 0
+    assert tile <= min(largest, side)
+    steps = [-(-(side - part) // (part - overlap)) for part in (tile, min(largest, side))]
+    assert steps[0] == steps[1]
+    if steps[0]:
+        assert (tile - stride - overlap) * (steps[0] + 1) + overlap < side
 
 
 def test_resizing() -> None:

@@ -108,16 +108,21 @@ def test_the_importance_weighted_bound_tells_classes_too(digits: Array) -> None:
 
 
 @pytest.mark.parametrize("code_size", [5, (2, 2, 2)])
-def test_codes_that_are_maps_are_moved_as_a_whole(code_size: Any) -> None:
+def test_the_class_stands_beside_codes_and_maps(code_size: Any) -> None:
     spec = {"kind": "convolutional", "channels": [4, 4], "code_activation": "gaussian"}
-    network = Conditional(build_network(spec, (8, 8), code_size, seed=0), 3, seed=1)
+    wider = 8 if isinstance(code_size, int) else (5, 2, 2)
+    decoder = build_network(spec, (8, 8), wider, seed=1)
+    network = Conditional(build_network(spec, (8, 8), code_size, seed=0), decoder)
     code = torch.zeros(6, *network.code_shape)
     each = network.given(torch.tensor([0, 1, 2])).logits(code)
     for label in range(3):
         alone = network.given(torch.tensor(label)).logits(code[:2])
         torch.testing.assert_close(each[2 * label : 2 * label + 2], alone)
-        moved = network.network.logits(code[:1] + network.moves[label])
-        torch.testing.assert_close(alone[:1], moved)
+        told = torch.zeros(1, 3, *network.code_shape[1:])
+        told[:, label] = 1
+        torch.testing.assert_close(alone[:1], decoder.logits(torch.cat([code[:1], told], 1)))
+    used = {name for name, _ in network.named_parameters()}
+    assert not any(name.startswith(("decoder.encoder", "encoder.decoder")) for name in used)
 
 
 def test_saved_and_loaded(fitted: VariationalAutoencoder, digits: Array, tmp_path: Path) -> None:

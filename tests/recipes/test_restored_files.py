@@ -64,7 +64,7 @@ def test_a_folder_is_restored_image_by_image(
 
     model = isthmus.load(models["busy"])
     events: list[str] = []
-    write = restore._write_image
+    write = restore.write_image
 
     def decoded(header: Any) -> Array:
         events.append("read")
@@ -75,7 +75,7 @@ def test_a_folder_is_restored_image_by_image(
         write(path, image)
 
     monkeypatch.setattr(restore, "decode", decoded)
-    monkeypatch.setattr(restore, "_write_image", written)
+    monkeypatch.setattr(restore, "write_image", written)
     denoise_files(models["busy"], str(album), tmp_path / "out")
     assert events == ["read", "write"] * len(ALBUM)
     for name in ALBUM:

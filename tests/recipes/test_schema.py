@@ -13,6 +13,7 @@ from isthmus.core.errors import SettingError
 from isthmus.core.registry import check_settings
 from isthmus.data import CATALOGUE
 from isthmus.models import MODELS
+from isthmus.models.planner import PLANNED
 from isthmus.networks import build_network, count_parameters
 from isthmus.recipes import Recipe, find_recipe, override, parse_recipe, recipe_names
 from isthmus.recipes.schema import resolve_source
@@ -47,6 +48,7 @@ def test_every_recipe_is_whole_and_says_so_again(name: str) -> None:
     assert recipe.description.strip().endswith(".")
     assert recipe.data.source is None or recipe.data.source in CATALOGUE
     settings = MODELS.check(recipe.model["kind"]).keys() - {"verbose"}
+    settings -= set(PLANNED) if recipe.plan else set()
     assert recipe.model.keys() | recipe.training.keys() == settings
     assert not recipe.model.keys() & recipe.training.keys()
 

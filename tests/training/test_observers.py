@@ -146,6 +146,13 @@ def test_console_progress() -> None:
     assert "loss 0.6667, validation 1" in shown
 
 
+def test_what_is_told_stands_above_the_bar_as_it_is() -> None:
+    screen = io.StringIO()
+    observer = Observers([ConsoleProgress(Console(file=screen, width=20)), Observer()])
+    observer.told(text := "channels = [8, 16]: why it is so, at length\nand more")
+    assert screen.getvalue() == f"{text}\n"
+
+
 def test_console_progress_goes_on_where_it_stopped() -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100, color_system=None)

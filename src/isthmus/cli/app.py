@@ -17,6 +17,7 @@ from isthmus.cli import (
     restore,
     runs,
     search,
+    segment,
     train,
     walks,
 )
@@ -56,6 +57,8 @@ app.add_typer(recipes.app, name="recipes")
 app.command()(train.train)
 app.command()(runs.evaluate)
 app.command()(runs.compare)
+app.command()(segment.segment)
+app.command()(segment.score)
 app.command()(codes.encode)
 app.command()(codes.decode)
 app.command()(codes.reconstruct)

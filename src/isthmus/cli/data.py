@@ -112,7 +112,7 @@ def check(
             raise SettingError(
                 "--labels and --size are not for images with label maps; remove them."
             )
-        values = _classes(value) if value else None
+        values = class_values(value) if value else None
         checked = check_pairs(
             source, values=values, masks=masks, ignore=ignore, groups=groups, colour=colour
         )
@@ -139,7 +139,7 @@ def _how_to_get(entry: Entry) -> str:
     return f"not here; run: isthmus data get {entry.name}" if entry.files else "not here"
 
 
-def _classes(given: list[str]) -> dict[str, list[str]]:
+def class_values(given: list[str]) -> dict[str, list[str]]:
     """``CLASS=VALUE`` or ``CLASS=VALUE,VALUE`` as the values of each class."""
     from isthmus.core.errors import SettingError
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from isthmus.cli.train import changes
+
 app = typer.Typer(
     help="List, show and copy recipes and comparisons.",
     no_args_is_help=True,
@@ -46,6 +48,30 @@ def show(
     from isthmus.recipes.library import find_either, find_recipe
 
     typer.echo((find_either(name) or find_recipe(name))[1], nl=False)
+
+
+@app.command()
+def augmented(
+    name: Annotated[str, typer.Argument(help="Name of a recipe, a TOML file, or a run.")],
+    out: Annotated[Path, typer.Argument(help="Picture to write (.png).")],
+    data: Annotated[
+        str | None, typer.Option(help="Folder or name of the data; replaces the recipe's source.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a setting: a.b=c. May be given several times."),
+    ] = None,
+) -> None:
+    """Draw how a segmenter's recipe augments images and label maps; nothing is trained.
+
+    Example: `isthmus recipes augmented lungs augmented.png`
+    """
+    from isthmus.recipes import find_recipe, parse_recipe
+    from isthmus.reports import write_augmented
+
+    found, text = find_recipe(name)
+    write_augmented(parse_recipe(text, found, changes(settings, data)), out)
+    typer.echo(f"Picture: {out}")
 
 
 @app.command()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from isthmus.recipes.evaluation import Evaluation
 
 
-_BASELINES = ("PCA", "linear ridge", "corrupted sample")
+_BASELINES = ("PCA", "linear ridge", "corrupted sample", "most frequent class")
 
 
 def evaluate(
@@ -116,6 +116,7 @@ def _compare_family(name_or_path: str, settings: list[str], out: Path | None) ->
 
 def _compare_runs(runs: list[Path]) -> None:
     """Print the scores of runs, and their differences."""
+    from isthmus.core.errors import SettingError
     from isthmus.metrics import measure_of
     from isthmus.recipes.evaluation import Evaluation
 
@@ -125,10 +126,12 @@ def _compare_runs(runs: list[Path]) -> None:
         for metric in evaluations[0].values["model"]
         if all(metric in other.values["model"] for other in evaluations)
     ]
+    if not common:
+        raise SettingError(f"{' and '.join(map(str, runs))} have no score in common.")
     rows = []
     for run, evaluation in zip(runs, evaluations, strict=True):
         table = evaluation.table()
-        rows.append([str(run), *(str(table["model"][metric]) for metric in common)])
+        rows.append([str(run), *(str(table["model"].get(metric, "–")) for metric in common)])
         baseline = next(method for method in _BASELINES if method in table)
         cells = (str(table[baseline].get(metric, "–")) for metric in common)
         rows.append([f"  its {baseline}", *cells])
@@ -141,6 +144,8 @@ def _compare_pair(
     first: Path, its: Evaluation, second: Path, other: Evaluation, common: list[str]
 ) -> None:
     """Print the mean differences, sample by sample, of two runs."""
+    import numpy as np
+
     from isthmus.metrics import measure_of
     from isthmus.recipes.evaluation import mean_of_known
 
@@ -152,7 +157,9 @@ def _compare_pair(
         return
     for metric in common:
         difference = other.values["model"][metric] - its.values["model"][metric]
-        estimate = mean_of_known(difference, its.groups)
+        if np.isnan(difference).all():
+            continue
+        estimate = mean_of_known(difference, its.groups if its.groups is not None else other.groups)
         typer.echo(
             f"{measure_of(metric).title}: {second} minus {first} is {estimate}"
             f" over {estimate.cases} paired samples"

@@ -38,14 +38,26 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run; runs/RECIPE by default.")
     ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="Train a segmenter so many times, each with another part held out; score them"
+            " together. Go on by: isthmus train FOLDER --resume."
+        ),
+    ] = None,
 ) -> None:
     """Train a recipe; write its run folder and report.
 
     Example: `isthmus train mnist-2d --data ~/mnist --set training.epochs=20`
     """
+    from isthmus.recipes.folds import fold_folders
+
     given = changes(settings, data)
     if minutes is not None:
         given.append(f"training.minutes={minutes}")
+    if folds is not None or fold_folders(Path(recipe)):
+        _train_folds(recipe, given, folds, resume, out)
+        return
     train_recipe(recipe, given, resume=resume, out=out)
 
 
@@ -99,6 +111,39 @@ def _train_and_report(recipe: Recipe, folder: Path, resume: bool) -> None:
     show_scores(run.evaluation)
     typer.echo(f"Run:    {folder}")
     typer.echo(f"Report: {report}")
+
+
+def _train_folds(
+    name_or_path: str, settings: list[str], count: int | None, resume: bool, out: Path | None
+) -> None:
+    """Train the folds of a recipe, or go on with a folder of folds."""
+    from isthmus.cli.progress import progress
+    from isthmus.core.errors import TrainingStopped
+    from isthmus.recipes import find_recipe, parse_recipe
+    from isthmus.recipes.folds import fold_folders, of_fold, train_folds
+
+    begun = fold_folders(Path(name_or_path))
+    name, text = find_recipe(str(begun[0]) if begun else name_or_path)
+    recipe = parse_recipe(text, name, settings)
+    if count is None:
+        count = recipe.data.fold[1] if recipe.data.fold else 0
+    folder = out or (Path(name_or_path) if begun else _free_folder(name))
+    try:
+        evaluation = train_folds(
+            of_fold(recipe, None),
+            folder,
+            count,
+            resume=resume,
+            observers=[progress()],
+            tell=typer.echo,
+        )
+    except TrainingStopped as stop:
+        raise TrainingStopped(
+            f"{str(stop).partition(';')[0]}; go on with: isthmus train"
+            f" {shlex.quote(str(folder))} --resume"
+        ) from None
+    show_scores(evaluation)
+    typer.echo(f"Folds:  {folder}")
 
 
 def _can_go_on(folder: Path) -> bool:

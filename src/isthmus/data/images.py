@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +22,13 @@ from pydantic import (
 from isthmus.core.errors import DataError, SettingError
 from isthmus.core.settings import PositiveInt
 from isthmus.data.dataset import DataSet, encode_labels
-from isthmus.data.image_files import IMAGE_SUFFIXES, ImageHeader, decode, read_header
+from isthmus.data.image_files import (
+    IMAGE_SUFFIXES,
+    ImageHeader,
+    count_pages,
+    decode,
+    read_header,
+)
 from isthmus.data.limits import check_memory
 from isthmus.data.pixels import convert
 from isthmus.data.problems import Problem, collect, raise_first
@@ -156,6 +162,37 @@ def list_images(source: Path) -> list[Path]:
             " background=0 --value lung=255`."
         )
     return sorted(paths, key=lambda path: path.relative_to(source).as_posix())
+
+
+@dataclass(frozen=True)
+class Page:
+    """An image of a file: its name within the source, ``NAME#2`` for the second page of several."""
+
+    name: str
+    path: Path
+    number: int | None
+
+    def header(self) -> ImageHeader:
+        """What it declares, see `read_header`."""
+        return read_header(self.path, self.number)
+
+
+def list_pages(source: Path, problems: list[Problem]) -> Iterator[Page]:
+    """Every image of a file or folder, each page of a TIFF as one; bad files become problems.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    for path in list_images(source):
+        inside = path.relative_to(source) if source.is_dir() else Path(path.name)
+        name = inside.with_suffix("").as_posix()
+        count = collect(problems, name, count_pages, path)
+        if count == 1:
+            yield Page(name, path, None)
+        elif count is not None:
+            yield from (Page(f"{name}#{number}", path, number) for number in range(1, count + 1))
 
 
 def fit_images(dataset: DataSet, settings: ImageSettings) -> DataSet:

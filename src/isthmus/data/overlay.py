@@ -18,7 +18,7 @@ _IGNORED = 0x808080
 _GOLDEN = 0.618034
 
 
-def overlay(image: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.uint8]:
+def overlay(image: NDArray[Any], labels: NDArray[Any], *, fill: float = _FILL) -> NDArray[np.uint8]:
     """Colour the classes of an image, their outlines stronger than their insides.
 
     Parameters
@@ -28,6 +28,8 @@ def overlay(image: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.uint8]:
         to its highest, white.
     labels
         ``(H, W)``, whole numbers; 0, the background, stays as it is, and -1 becomes grey.
+    fill
+        Share of its colour that the inside of a class takes; 0 draws outlines alone.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def overlay(image: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.uint8]:
     unique, places = np.unique(labels, return_inverse=True)
     colours = np.array([class_colour(int(label)) for label in unique], np.float32)
     tint = np.moveaxis(colours[places.reshape(labels.shape)], -1, 0)
-    share = np.where(_outline(labels), _OUTLINE, _FILL) * (labels != 0)
+    share = np.where(_outline(labels), _OUTLINE, fill) * (labels != 0)
     blended = (1 - share) * _as_bytes(convert(image, True, None)) + share * tint
     return np.asarray(np.rint(blended), np.uint8)
 

@@ -20,7 +20,7 @@ from isthmus.data.problems import Problem, collect
 from isthmus.data.splits import matching
 
 Facts = Mapping[str, str | None]
-_LOSSY = (".jpg", ".jpeg", ".webp")
+LOSSY = (".jpg", ".jpeg", ".webp")
 _PART_OF = {
     "train": "train",
     "train_valid": "train",
@@ -85,7 +85,7 @@ def _in_folder(source: Path, reading: PairReading, problems: list[Problem]) -> I
                     f"{nearest(stem, other)}; add it, or remove the file.",
                 )
             )
-    facts = _facts(source / reading.index, images, problems)
+    facts = index_facts(source / reading.index, images, problems)
     for stem in sorted(images.keys() & masks.keys()):
         yield _Files(stem, images[stem], masks[stem], facts.get(stem, {}))
 
@@ -109,8 +109,10 @@ def _by_stem(folder: Path, problems: list[Problem]) -> dict[str, Path]:
     return found
 
 
-def _facts(index: Path, images: Mapping[str, Path], problems: list[Problem]) -> dict[str, Facts]:
-    """Rows of the index, by the stem of the image; every image needs one."""
+def index_facts(
+    index: Path, images: Mapping[str, Path], problems: list[Problem]
+) -> dict[str, Facts]:
+    """Rows of the index, by the stem of the image; every image needs one, if there is an index."""
     if not index.is_file():
         return {}
     rows, _ = _read_rows(index, ("file",))
@@ -164,7 +166,7 @@ def _read_rows(path: Path, needed: Iterable[str]) -> tuple[list[dict[str, str | 
 
 def _pages(files: _Files, problems: list[Problem]) -> Iterator[Pair]:
     """The pair of two files, or the pairs of their pages."""
-    if files.mask.suffix.lower() in _LOSSY:
+    if files.mask.suffix.lower() in LOSSY:
         problems.append(
             Problem(
                 files.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from isthmus.core.errors import DataError, SettingError
 from isthmus.core.labels import IGNORED
 from isthmus.core.registry import nearest
 from isthmus.data.catalogue import CATALOGUE, find
+from isthmus.data.field import lit_field
 from isthmus.data.image_files import decode
 from isthmus.data.images import mixed
 from isthmus.data.limits import check_memory
@@ -35,6 +36,8 @@ def read_pairs(
     ignore: Sequence[int | str] | None = None,
     groups: str | None = None,
     colour: bool | None = None,
+    field_of_view: Literal["lit"] | None = None,
+    every_class: bool = True,
 ) -> PairSet:
     """Read images of any sizes with their label maps.
 
@@ -61,6 +64,11 @@ def read_pairs(
         regular expression with brackets around that part of a name.
     colour
         True for colour, False for grey images; None keeps what they are.
+    field_of_view
+        ``"lit"``: the pixels of a black surround, as photographs of the retina have it, become -1,
+        see `isthmus.data.field.lit_field`.
+    every_class
+        Whether some mask must hold each class, as data that teach must.
 
     Raises
     ------
@@ -78,6 +86,7 @@ def read_pairs(
         "ignore": ignore,
         "groups": groups,
         "colour": colour,
+        "field_of_view": field_of_view,
     }
     if is_made(source):
         return made(source, given)
@@ -86,7 +95,8 @@ def read_pairs(
         raise_first(opened.problems)
         decoded = [opened.decode(pair) for pair in opened.pairs]
         counts = np.sum([opened.count(labels) for _, labels in decoded], axis=0)
-        raise_first(opened.absent_classes(counts))
+        if every_class:
+            raise_first(opened.absent_classes(counts))
     except DataError as error:
         raise DataError(f"{error} `isthmus data check` lists all problems.") from error
     return PairSet(
@@ -107,6 +117,7 @@ class OpenPairs:
     name: str
     classes: MaskValues
     colour: bool | None
+    lit_field: bool
     pairs: list[Pair]
     problems: list[Problem]
     groups: NDArray[np.str_] | None
@@ -121,7 +132,10 @@ class OpenPairs:
             If a file is damaged, or the mask holds a value of no class.
         """
         labels = self.classes.encode(decode(pair.mask), pair.mask.place)
-        return convert(decode(pair.image), self.colour, None), labels
+        image = convert(decode(pair.image), self.colour, None)
+        if self.lit_field:
+            labels[~lit_field(image)] = IGNORED
+        return image, labels
 
     def count(self, labels: NDArray[np.int16]) -> NDArray[np.int64]:
         """Pixels to ignore, and of each class: ``(1 + K,)``."""
@@ -188,6 +202,7 @@ def open_pairs(source: str | Path, given: Mapping[str, Any]) -> OpenPairs:
         name,
         classes,
         reading.colour,
+        reading.field_of_view == "lit",
         pairs,
         problems,
         collect(problems, name, groups_of, pairs, reading.groups, problems),

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from isthmus.core.errors import DataError
 from isthmus.core.labels import IGNORED
 from isthmus.data.dataset import PIXEL_RANGES
+from isthmus.data.fingerprint import fingerprint
 
 PARTS = ("train", "validation", "test")
 Value = int | str | Sequence[int | str]
@@ -116,6 +117,11 @@ class PairSet:
         """Natural lowest and highest value of a pixel; None for floating-point values."""
         return PIXEL_RANGES.get(self.images[0].dtype.name)
 
+    def fingerprint(self) -> str:
+        """A short name for the content of all images and label maps."""
+        each = "".join(fingerprint(one) for one in (*self.images, *self.masks))
+        return fingerprint(np.frombuffer(each.encode(), np.uint8))
+
     def subset(self, indices: ArrayLike) -> PairSet:
         """Return the set of the chosen pairs, in the order of `indices`."""
         chosen = np.asarray(indices, np.int64)
@@ -135,7 +141,7 @@ class PairReading:
 
     Attributes
     ----------
-    values, masks, images, index, ignore, groups, colour
+    values, masks, images, index, ignore, groups, colour, field_of_view
         See `isthmus.data.read_pairs`.
     validation, test : tuple of str
         Patterns of the names of these parts, for a known set without an index of its own.
@@ -148,5 +154,6 @@ class PairReading:
     ignore: Sequence[int | str] = ()
     groups: str | None = None
     colour: bool | None = None
+    field_of_view: str | None = None
     validation: tuple[str, ...] = ()
     test: tuple[str, ...] = ()

@@ -31,6 +31,7 @@ def split(
     *,
     validation: Share = 0.1,
     test: Share = 0.2,
+    fold: tuple[int, int] | None = None,
     random_state: int = 0,
 ) -> Split:
     """Divide a data set, with the same result for the same `random_state`.
@@ -46,6 +47,9 @@ def split(
     validation, test
         Fractions in [0, 1), together less than 1, of which one above 0 draws at least one; or
         patterns of names, such as ``["em2[0-4]*"]``.
+    fold
+        (k, n): all that is not in the test part is cut into n folds, of which the k-th is the
+        validation part; or, where there is no test part, the test part.
     random_state
         Seed, 0 or larger.
 
@@ -79,6 +83,8 @@ def split(
         )
     unit_part[order[:tested]] = 2
     unit_part[order[tested : tested + held_out]] = 1
+    if fold is not None:
+        _hold_out(unit_part, fold, random_state, dataset.name)
     return Split(*(np.flatnonzero(unit_part[unit_of] == part) for part in range(3)))
 
 
@@ -113,6 +119,23 @@ def _check_settings(validation: float, test: float, random_state: int) -> None:
 
 def _count(fraction: float, total: int) -> int:
     return max(1, round(fraction * total)) if fraction > 0 else 0
+
+
+def _hold_out(
+    unit_part: NDArray[np.int64], fold: tuple[int, int], random_state: int, name: str
+) -> None:
+    """Make a fold of the units without a test part the validation part, or else the test part."""
+    number, count = fold
+    free = np.flatnonzero(unit_part != 2)
+    if not 1 <= number <= count or count < 2:
+        raise SettingError(f"fold={list(fold)} is none; give [k, n] with k from 1 to n, n above 1.")
+    if count > len(free):
+        raise DataError(f"{name}: {len(free)} samples or groups are too few for {count} folds.")
+    order = np.random.default_rng((random_state, 1)).permutation(free)
+    tested = len(free) < len(unit_part)
+    if tested:
+        unit_part[free] = 0
+    unit_part[order[number - 1 :: count]] = 1 if tested else 2
 
 
 def _given_parts(dataset: DataSet | PairSet) -> NDArray[np.int64]:

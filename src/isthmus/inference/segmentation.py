@@ -52,10 +52,19 @@ def class_probabilities(
     margin = -(-network.reach // stride) * stride
     largest = -(-max(_TILE, 4 * margin) // stride) * stride
     padded = pad(torch.from_numpy(image), stride).numpy()
-    tile = (min(padded.shape[1], largest), min(padded.shape[2], largest))
-    down, across = (0 if side < largest else 2 * margin for side in tile)
+    down, across = (0 if side <= largest else 2 * margin for side in padded.shape[1:])
+    tile = (
+        _fitting(padded.shape[1], largest, down, stride),
+        _fitting(padded.shape[2], largest, across, stride),
+    )
     whole = tiled(probabilities, padded, tile, (down, across), margin=margin, pixels=1)
     return whole[:, :height, :width]
+
+
+def _fitting(side: int, largest: int, overlap: int, stride: int) -> int:
+    """The smallest tiles that cover a side by as few as the largest would."""
+    count = -(-(max(side, largest) - overlap) // (largest - overlap))
+    return -(-(side + (count - 1) * overlap) // count // stride) * stride
 
 
 def resized(image: Array, size: tuple[int, int]) -> Array:

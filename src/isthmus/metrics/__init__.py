@@ -41,6 +41,7 @@ from isthmus.metrics.segmentation import (
 )
 from isthmus.metrics.subspace import principal_angles
 from isthmus.metrics.surface import SurfaceDistances, surface_distances
+from isthmus.metrics.uncertainty import expected_dice, pixel_entropy, structure_entropy
 
 __all__ = [
     "MEASURES",
@@ -67,6 +68,7 @@ __all__ = [
     "contraction",
     "contraction_map",
     "dead_units",
+    "expected_dice",
     "field_of_view_scores",
     "in_holes",
     "kmeans_clusters",
@@ -78,6 +80,7 @@ __all__ = [
     "measure_of",
     "membrane_scores",
     "overlap_counts",
+    "pixel_entropy",
     "precision_at_k",
     "principal_angles",
     "recall_at_k",
@@ -85,6 +88,7 @@ __all__ = [
     "restoration",
     "segmentation_scores",
     "segmentation_table",
+    "structure_entropy",
     "surface_distances",
     "trustworthiness",
     "trustworthiness_samples",

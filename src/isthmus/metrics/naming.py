@@ -7,7 +7,13 @@ from isthmus.core.registry import nearest
 from isthmus.metrics._base import METRICS
 from isthmus.metrics.segmentation import MEASURES, Measure
 
-_OF_IMAGES = {"mean_iou": Measure("mean IoU with the background", True)}
+_OF_IMAGES = {
+    "mean_iou": Measure("mean IoU with the background", True),
+    "auc": Measure("area under the ROC curve", True),
+    "average_precision": Measure("average precision", True),
+    "adapted_rand_error": Measure("adapted Rand error of the cells", False),
+    "variation_of_information": Measure("variation of information of the cells, bits", False),
+}
 
 
 def measure_of(name: str) -> Measure:

@@ -6,7 +6,9 @@ from isthmus.models.autoencoder import Autoencoder
 from isthmus.models.class_encoder import ClassEncoder
 from isthmus.models.contractive import ContractiveAutoencoder
 from isthmus.models.denoising import DenoisingAutoencoder
+from isthmus.models.ensemble import Ensemble
 from isthmus.models.linear import LinearAutoencoder
+from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.models.segmenter import Segmenter
 from isthmus.models.sparse import SparseAutoencoder
 from isthmus.models.stacked import StackedAutoencoder
@@ -18,11 +20,14 @@ __all__ = [
     "ClassEncoder",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
+    "Ensemble",
     "LinearAutoencoder",
     "Segmenter",
+    "SegmenterPlan",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "VariationalAutoencoder",
     "load",
     "model_fingerprint",
+    "plan_segmenter",
 ]

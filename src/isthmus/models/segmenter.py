@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.core.errors import DataError, SettingError
+from isthmus.core.errors import SettingError
 from isthmus.core.registry import Spec, check_settings
 from isthmus.core.settings import (
     Device,
@@ -29,8 +30,16 @@ from isthmus.data.intensities import INTENSITIES
 from isthmus.inference.segmentation import class_probabilities, resized, resized_labels
 from isthmus.models._base import MODELS
 from isthmus.models._estimator import seed_of
+from isthmus.models._files import load
+from isthmus.models._pairs import check_images, check_maps
 from isthmus.models._saving import SavingMixin
-from isthmus.networks import NETWORKS, ImageNetwork, build_network
+from isthmus.networks import (
+    NETWORKS,
+    ImageNetwork,
+    build_network,
+    load_vgg16,
+    start_encoder,
+)
 from isthmus.objectives import LOSSES, PENALTIES, LabelMapLoss
 from isthmus.training import (
     OPTIMIZERS,
@@ -72,6 +81,10 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         f and g, those of `isthmus.networks.NETWORKS` that take images of any size.
     code_size
         Number of the deepest maps.
+    start
+        Whose encoder the network's starts as: the folder of a run or model, an autoencoder's or a
+        segmenter's, whose network has the same kind, channels, code size and normalisation; or a
+        file of VGG16's weights, see `isthmus.networks.load_vgg16`. Scale the images of both alike.
     loss
         L, of `isthmus.objectives.LOSSES`, one that is defined for label maps.
     penalties, corruption, augmentations, optimizer, schedule
@@ -104,12 +117,16 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
     Raises
     ------
     SettingError
-        From `fit`, for a setting that is unknown, of a wrong type or out of range.
+        From `fit`, for a setting that is unknown, of a wrong type or out of range, or for a `start`
+        that does not fit the network.
+    ModelFileError
+        From `fit`, if `start` cannot be read.
     DataError
         For images or label maps that cannot be used.
     """
 
     code_size: PositiveInt = 128
+    start: str | None = None
     loss: Annotated[Spec, LOSSES] = "dice_cross_entropy"
     penalties: tuple[Annotated[Spec, PENALTIES], ...] = ()
     corruption: Annotated[Spec, CORRUPTIONS] | None = None
@@ -183,24 +200,17 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         observer, checkpoints
             As of every autoencoder.
         """
-        self.__dict__.pop("history_", None)
-        own = check_settings(type(self), self.get_params(deep=False), type(self).__name__)
-        images = self._check_images(X, reset=True)
-        count = None if class_names is None else len(class_names)
-        labels = _check_maps(y, images, count)
-        self.classes_ = np.arange(count or max(2, 1 + max(int(part.max()) for part in labels)))
-        self._take_settings(own)
-        size = self._patch_size(images)
-        channels = 1 if images[0].ndim == 2 else len(images[0])
-        self.sample_shape_, self.sample_dtype_ = (channels, *size), images[0].dtype.name
+        pieces = self.pieces(X, y, class_names=class_names)
         self._build_networks(self.seed_)
-        pieces = self._pieces(images, labels, training=True)
+        start = self.settings_["start"]
+        if start is not None and (checkpoints is None or not checkpoints.any_saved()):
+            self._start_as(Path(start).expanduser())
         held_out = None
         if validation is not None:
             others = self._check_images(validation[0])
-            maps = _check_maps(validation[1], others, len(self.classes_))
+            maps = check_maps(validation[1], others, len(self.classes_))
             held_out = self._pieces(others, maps, training=False)
-        if observer is None and own["verbose"]:
+        if observer is None and self.settings_["verbose"]:
             observer = ConsoleProgress()
         history = train(
             self._equation(),
@@ -211,12 +221,28 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
             checkpoints=checkpoints,
         )
         self.data_ = {
-            "samples": len(images),
-            "fingerprint": fingerprint(np.concatenate([image.ravel() for image in images])),
+            "samples": len(X),
+            "fingerprint": fingerprint(np.concatenate([np.ravel(image) for image in X])),
             "class_names": None if class_names is None else list(class_names),
         }
         self.history_ = history
         return self
+
+    def pieces(
+        self, X: Sequence[Array], y: Sequence[Array], *, class_names: Sequence[str] | None = None
+    ) -> Patches:
+        """What `fit` would train on: pieces, augmented, by seed and epoch; nothing is trained."""
+        self.__dict__.pop("history_", None)
+        own = check_settings(type(self), self.get_params(deep=False), type(self).__name__)
+        images = self._check_images(X, reset=True)
+        count = None if class_names is None else len(class_names)
+        labels = check_maps(y, images, count)
+        self.classes_ = np.arange(count or max(2, 1 + max(int(part.max()) for part in labels)))
+        self._take_settings(own)
+        size = self._patch_size(images)
+        channels = 1 if images[0].ndim == 2 else len(images[0])
+        self.sample_shape_, self.sample_dtype_ = (channels, *size), images[0].dtype.name
+        return self._pieces(images, labels, training=True)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "history_")
@@ -235,6 +261,16 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
             None if spec is None else CORRUPTIONS.build(spec),
             loss_part="segmentation",
         )
+
+    def _start_as(self, path: Path) -> None:
+        """Let the network's encoder start with the weights of another."""
+        if path.is_file():
+            load_vgg16(self.network_, path)
+            return
+        try:
+            start_encoder(self.network_, load(path).network_)
+        except SettingError as error:
+            raise SettingError(f"{path} cannot start this network: {error}.") from None
 
     def _plan(self) -> Plan:
         names = {one.name for one in fields(Plan)} & self.settings_.keys()
@@ -277,21 +313,7 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
     # -- images -----------------------------------------------------------------------------
 
     def _check_images(self, X: Sequence[Array], reset: bool = False) -> list[Array]:
-        images = [np.asarray(image) for image in X]
-        if not images:
-            raise DataError("There are no images; give one at least.")
-        wanted = _channels(images[0]) if reset else self.sample_shape_[0]
-        for image in images:
-            if (own := _channels(image)) != wanted:
-                raise DataError(
-                    f"An image has {own} channels where {wanted} are needed; read all in colour, or"
-                    " all in grey."
-                )
-            if image.dtype.kind not in "uif" or not np.isfinite(image).all():
-                raise DataError(
-                    "An image holds values that are not finite numbers; repair or leave it out."
-                )
-        return images
+        return check_images(X, None if reset else self.sample_shape_[0])
 
     def _size_seen(self, size: Sequence[int]) -> tuple[int, int]:
         """Height and width in which the network sees an image."""
@@ -359,20 +381,12 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         return axes
 
     def untrained(self) -> Self:
-        """The same model with the weights that its training began with, as a baseline."""
+        """The same model with the random weights of its seed, as a baseline."""
         check_is_fitted(self)
         twin = copy.copy(self)
         twin._build_networks(self.seed_)
         twin.network_.eval()
         return twin
-
-
-def _channels(image: Array) -> int:
-    if image.ndim not in (2, 3):
-        raise DataError(
-            f"An image has shape {image.shape}; give images (H, W) or (C, H, W), in a list."
-        )
-    return 1 if image.ndim == 2 else len(image)
 
 
 def _of_images(spec: Spec) -> ImageAugmentation:
@@ -383,33 +397,3 @@ def _of_images(spec: Spec) -> ImageAugmentation:
             " patch_size already."
         )
     return augmentation
-
-
-def _check_maps(
-    y: Sequence[Array], images: Sequence[Array], classes: int | None
-) -> list[NDArray[np.int16]]:
-    """Label maps that fit their images."""
-    maps = [np.asarray(one) for one in y]
-    if len(maps) != len(images):
-        raise DataError(
-            f"There are {len(maps)} label maps for {len(images)} images; give one each."
-        )
-    for label, image in zip(maps, images, strict=True):
-        if label.shape != image.shape[-2:]:
-            raise DataError(
-                f"A label map has shape {label.shape}, but its image {image.shape[-2:]}; they must"
-                " be of the same size."
-            )
-        if label.dtype.kind not in "biu":
-            raise DataError(
-                f"A label map holds values of type {label.dtype}; give whole numbers from 0, and -1"
-                " where a pixel shall not count."
-            )
-        low, high = int(label.min()), int(label.max())
-        most = (np.iinfo(np.int16).max if classes is None else classes) - 1
-        if low < -1 or high > most:
-            raise DataError(
-                f"A label map holds the labels {low} to {high}; give numbers from 0 (the"
-                f" background) to {most}, and -1 where a pixel shall not count."
-            )
-    return [one.astype(np.int16) for one in maps]

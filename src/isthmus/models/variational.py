@@ -22,7 +22,7 @@ from isthmus.core.settings import NonNegativeFloat, PositiveInt, Probability
 from isthmus.models._base import MODELS
 from isthmus.models._estimator import BATCH
 from isthmus.models.autoencoder import Autoencoder
-from isthmus.networks import NETWORKS, Network
+from isthmus.networks import NETWORKS, Network, build_network
 from isthmus.networks.code_activations import Gaussian
 from isthmus.networks.conditional import Conditional
 from isthmus.objectives import LOSSES, PENALTIES
@@ -130,8 +130,10 @@ class VariationalAutoencoder(Autoencoder):
     def _build_networks(self, seed: int | None) -> None:
         super()._build_networks(seed)
         if self.settings_["conditional"]:
-            own_seed = None if seed is None else seed + 1
-            self.network_ = Conditional(self.network_, len(self.classes_), own_seed)
+            units, *size = self.network_.code_shape
+            wider = (units + len(self.classes_), *size) if size else units + len(self.classes_)
+            decoder = build_network(self.settings_["network"], self.sample_shape_, wider, seed)
+            self.network_ = Conditional(self.network_, decoder)
 
     def _equation(self, network: Network, loss_spec: Spec, examples: Examples) -> Equation:
         plain = super()._equation(network, loss_spec, examples)

@@ -16,6 +16,7 @@ from isthmus.networks import (
 )
 from isthmus.networks._base import NETWORKS, Network, build_network, count_parameters
 from isthmus.networks._images import ImageNetwork, pad
+from isthmus.networks._start import start_encoder
 from isthmus.networks._vgg import load_vgg16
 from isthmus.networks.code_activations import CODE_ACTIVATIONS
 
@@ -37,6 +38,7 @@ __all__ = [
     "pad",
     "segnet",
     "small",
+    "start_encoder",
     "two_path",
     "unet",
     "windows",

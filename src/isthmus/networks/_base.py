@@ -79,6 +79,21 @@ class Network(nn.Module, ABC):
             twin.set_submodule(name, nn.Identity())
         return twin
 
+    def without_encoder(self) -> Self:
+        """A copy that can only decode."""
+        twin = copy.deepcopy(self)
+        kept = {name.partition(".")[0] for name in self.decoder_modules}
+        for name, _ in list(twin.named_children()):
+            if name not in kept:
+                twin.set_submodule(name, nn.Identity())
+        return twin
+
+    def encoder_weights(self) -> dict[str, Tensor]:
+        """The encoder's entries of the state dict: all that no module of the decoder holds."""
+        of_decoder = tuple(f"{name}." for name in self.decoder_modules)
+        weights: dict[str, Tensor] = self.state_dict()
+        return {name: weights[name] for name in weights if not name.startswith(of_decoder)}
+
     @property
     def single_layer(self) -> nn.Linear | None:
         """The encoder's only layer of weights, where it has one that is dense."""

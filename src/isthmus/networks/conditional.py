@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional as F
 
 from isthmus.core.errors import DataError
 from isthmus.networks._base import Network
@@ -13,39 +14,30 @@ from isthmus.networks.code_activations import CodeActivation
 
 
 class Conditional(Network):
-    """r = g(h + e_c): each class c moves the code by a vector of its own, which is learnt.
+    """r = g(h, c): K values beside the m of the code, of which that of the class is 1, others 0.
 
-    What the class tells need not be in the code h, which keeps what varies within a class. Before a
-    linear layer W the sum is W h + W e_c, as if a one-hot class stood beside h.
-    Source: Sohn, Lee and Yan 2015 (class beside the code).
+    What the class tells need not be in the code, which keeps what varies within a class. Beside a
+    code that is a map they are K maps. Source: Sohn, Lee and Yan 2015.
 
     Parameters
     ----------
-    network
-        f and g, taken over as they are.
-    classes
-        Their number K.
-    seed
-        Of e_1, ..., e_K, drawn from N(0, I); ``None`` leaves them without memory, see
-        `build_network`.
+    encoder
+        A network of m code units, of which f is used.
+    decoder
+        One of m + K code units, of which g is used.
     """
 
-    def __init__(self, network: Network, classes: int, seed: int | None) -> None:
-        super().__init__(network.sample_shape, network.output_activation)
-        self.kind, self.code_shape = network.kind, network.code_shape  # type: ignore[misc]
-        self.network = network
-        size = (classes, *network.code_shape)
-        if seed is None:
-            moves = torch.empty(size, device="meta")
-        else:
-            moves = torch.randn(size, generator=torch.Generator().manual_seed(seed))
-        self.moves = nn.Parameter(moves)
+    def __init__(self, encoder: Network, decoder: Network) -> None:
+        super().__init__(encoder.sample_shape, encoder.output_activation)
+        self.kind, self.code_shape = encoder.kind, encoder.code_shape  # type: ignore[misc]
+        self.classes = decoder.code_shape[0] - encoder.code_shape[0]
+        self.encoder, self.decoder = encoder.without_decoder(), decoder.without_encoder()
         self.labels: Tensor | None = None
 
     @property
     def code_activation(self) -> CodeActivation:
         """That of f."""
-        return self.network.code_activation
+        return self.encoder.code_activation
 
     def given(self, labels: Tensor | None) -> Conditional:
         """The same network for samples of the classes ``(N,)``, or all of one class ``()``."""
@@ -55,10 +47,10 @@ class Conditional(Network):
 
     def encode(self, x: Tensor) -> Tensor:
         """f(x), which is not told the class."""
-        return self.network.encode(x)
+        return self.encoder.encode(x)
 
     def logits(self, code: Tensor) -> Tensor:
-        """g(h + e_c) before its activation; of several codes for each label, one after another.
+        """g(h, c) before its activation; of several codes for each label, one after another.
 
         Raises
         ------
@@ -71,7 +63,8 @@ class Conditional(Network):
                 " Python y, or model.given(label); on the command line data with classes, or"
                 " --class)."
             )
-        moves = self.moves[self.labels.to(code.device)]
-        if self.labels.ndim:
-            moves = moves.repeat_interleave(len(code) // len(moves), dim=0)
-        return self.network.logits(code + moves)
+        labels = self.labels.to(code.device).reshape(-1)
+        labels = labels.repeat_interleave(len(code) // len(labels))
+        told = F.one_hot(labels, self.classes).to(code.dtype)
+        told = told.reshape(*told.shape, *[1] * (code.ndim - 2)).expand(-1, -1, *code.shape[2:])
+        return self.decoder.logits(torch.cat([code, told], dim=1))

@@ -16,8 +16,7 @@ from isthmus.data import read, write_array, write_images, write_table
 from isthmus.data.arrays import ARRAY_SUFFIXES
 from isthmus.data.image_files import IMAGE_SUFFIXES
 from isthmus.data.tables import TABLE_SUFFIXES
-from isthmus.models import load
-from isthmus.recipes.inputs import column_names, given_class, read_for, told
+from isthmus.recipes.inputs import column_names, given_class, load_autoencoder, read_for, told
 
 TABLES = (".csv", ".parquet")
 FILES = (*IMAGE_SUFFIXES, *TABLE_SUFFIXES, *ARRAY_SUFFIXES)  # never the end of a folder's name
@@ -38,7 +37,7 @@ def encode_file(model_folder: Path, source: str, out: Path) -> tuple[int, int]:
     refuse_target(out, Path(source))
     if out.suffix.lower() not in (".npy", *TABLES):
         raise SettingError(f"Codes are written to .npy, .csv or .parquet, not to '{out}'.")
-    model = load(model_folder)
+    model = load_autoencoder(model_folder)
     dataset = read_for(model, source)
     codes = codes_of(model, dataset.samples)
     if out.suffix.lower() == ".npy":
@@ -90,7 +89,7 @@ def decode_file(model_folder: Path, codes: Path, out: Path, label: str | None = 
         If `out` cannot hold such samples, or is `codes` itself.
     """
     refuse_target(out, codes)
-    model = given_class(load(model_folder), label)
+    model = given_class(load_autoencoder(model_folder), label)
     check_form(model, out)
     named = codes.is_file() and column_names(codes)[:1] == [_NAME]
     table = read(codes, groups=_NAME if named else None)
@@ -112,7 +111,7 @@ def reconstruct_file(model_folder: Path, source: str, out: Path) -> int:
         If `out` cannot hold such samples, or is `source` itself.
     """
     refuse_target(out, Path(source))
-    model = load(model_folder)
+    model = load_autoencoder(model_folder)
     check_form(model, out)
     dataset = read_for(model, source)
     names = dataset.names or number_names(len(dataset))

@@ -10,9 +10,8 @@ from isthmus.core.errors import DataError
 from isthmus.core.files import atomic_folder
 from isthmus.data import write_images, write_table
 from isthmus.latent.augmentation import codes_between
-from isthmus.models import load
 from isthmus.recipes.apply import as_pixels, check_form, number_names, refuse_target, sample_columns
-from isthmus.recipes.inputs import read_for
+from isthmus.recipes.inputs import load_autoencoder, read_for
 
 
 def augment_file(folder: Path, source: str, out: Path, *, per_class: int, seed: int = 0) -> int:
@@ -28,7 +27,7 @@ def augment_file(folder: Path, source: str, out: Path, *, per_class: int, seed: 
         If `out` cannot hold such samples, or is `source` itself.
     """
     refuse_target(out, Path(source))
-    model = load(folder)
+    model = load_autoencoder(folder)
     check_form(model, out, labelled=True)
     data = read_for(model, source)
     if data.labels is None or data.class_names is None:

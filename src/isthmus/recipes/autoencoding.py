@@ -21,10 +21,17 @@ _BASELINE_VALUES = 2**28  # numbers, 1 GiB of float32
 
 def read_data(settings: DataSettings) -> tuple[DataSet, Split]:
     """Read and split the samples of a recipe."""
+    of_pairs = ("values", "masks", "images", "index", "ignore")
+    settings.refuse(*of_pairs, purpose="segmenters, which learn from label maps")
     dataset = read(settings.given_source, **settings.reading())
     if settings.classes is not None:
         dataset = dataset.of_classes(settings.classes)
     return dataset, settings.part(dataset)
+
+
+def notes(dataset: DataSet, parts: Split) -> list[str]:
+    """What is odd about the data: readers refuse what is."""
+    return []
 
 
 def fit(model: Any, dataset: DataSet, parts: Split, **options: Any) -> None:

@@ -18,9 +18,8 @@ from isthmus.data.chunks import chunks
 from isthmus.latent.cluster import CLUSTERERS, medoids
 from isthmus.latent.deep_clustering import DeepClustering
 from isthmus.metrics import cluster_scores
-from isthmus.models import load
 from isthmus.recipes.apply import codes_of
-from isthmus.recipes.inputs import read_for
+from isthmus.recipes.inputs import load_autoencoder, read_for
 from isthmus.recipes.schema import override
 from isthmus.recipes.scoring import scaled
 from isthmus.recipes.search import class_of_each, sample_names
@@ -180,7 +179,7 @@ def cluster_file(
         names = ", ".join([*CLUSTERERS, _DEEP])
         raise SettingError(f"Unknown clusterer '{kind}'. Choose from: {names}.")
     own = check_settings(DeepClustering, given, _DEEP) if deep else CLUSTERERS.check(spec)
-    model = load(model_folder)
+    model = load_autoencoder(model_folder)
     dataset = read_for(model, source)
     if deep:
         fitted = DeepClustering(**own).fit(model, dataset.samples, observer=observer)

@@ -14,7 +14,6 @@ from isthmus.core.files import atomic_file
 from isthmus.latent.codec import Codec
 from isthmus.latent.compressed import Compressed
 from isthmus.metrics import METRICS, Estimate, bootstrap_mean
-from isthmus.models import load
 from isthmus.recipes.apply import (
     as_brightness,
     as_pixels,
@@ -23,7 +22,7 @@ from isthmus.recipes.apply import (
     refuse_target,
     write_samples,
 )
-from isthmus.recipes.inputs import read_for
+from isthmus.recipes.inputs import load_autoencoder, read_for
 from isthmus.recipes.scoring import scaled
 
 SUFFIX = ".isthmus"
@@ -75,7 +74,7 @@ def compress_file(
     refuse_target(out, Path(source))
     if out.suffix.lower() != SUFFIX:
         raise SettingError(f"Compressed data are written to {SUFFIX}, not to '{out}'.")
-    codec = Codec(load(model_folder), step, lossless)
+    codec = Codec(load_autoencoder(model_folder), step, lossless)
     dataset = read_for(codec.model, source)
     content = codec.encode(dataset.samples, dataset.names or ())
     decoded = codec.decode(content, str(out))
@@ -102,7 +101,7 @@ def decompress_file(model_folder: Path, file: Path, out: Path) -> int:
         If `out` cannot hold such samples, or is `file` itself.
     """
     refuse_target(out, file)
-    codec = Codec(load(model_folder))
+    codec = Codec(load_autoencoder(model_folder))
     check_form(codec.model, out)
     content = file.read_bytes()
     samples = codec.decode(content, str(file))

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import ModelFileError
 from isthmus.core.files import atomic_file, write_text
+from isthmus.data import write_table
 from isthmus.metrics import Estimate, bootstrap_mean
 
 Array = NDArray[Any]
@@ -53,7 +54,11 @@ class Evaluation:
         Other findings by name, such as the share of explained variance.
     part
         What the samples are to the model: ``"test"``, ``"training"`` where nothing was held out,
-        or ``"other"`` data.
+        ``"held-out"`` for each sample by the one of several models that had not seen it, or
+        ``"other"`` data.
+    details
+        Columns of what else is known of each sample, which `save` writes as ``cases.csv``, and
+        `load` leaves there.
     """
 
     values: dict[str, dict[str, Array]]
@@ -61,6 +66,7 @@ class Evaluation:
     data: str
     facts: dict[str, float]
     part: str = "test"
+    details: dict[str, Array] = field(default_factory=dict)
 
     @property
     def cases(self) -> int:
@@ -112,6 +118,8 @@ class Evaluation:
             arrays["groups"] = self.groups
         with atomic_file(folder / _CASES) as temporary:
             np.savez_compressed(temporary, allow_pickle=False, **arrays)
+        if self.details:
+            write_table(folder / "cases.csv", self.details)
         write_text(folder / _FILE, json.dumps(self.summary(), indent=2))
 
     @classmethod

@@ -16,9 +16,9 @@ from isthmus.data import write_table
 from isthmus.data.scaling import Scaling
 from isthmus.latent.augmentation import codes_between
 from isthmus.metrics import Estimate, bootstrap_mean_of_seeds
-from isthmus.models import load
 from isthmus.recipes.apply import TABLES
 from isthmus.recipes.autoencoding import read_data
+from isthmus.recipes.inputs import load_autoencoder
 from isthmus.recipes.runner import read_recipe
 from isthmus.training import Rows
 
@@ -145,7 +145,7 @@ def measure_few_labels(
         If the model has learnt from all labels, classes are not known, one is too small, or there
         are no test samples.
     """
-    recipe, model = read_recipe(folder), load(folder)
+    recipe, model = read_recipe(folder), load_autoencoder(folder)
     dataset, parts = read_data(recipe.data)
     if model.uses_labels:
         raise SettingError(

@@ -16,6 +16,45 @@ from isthmus.data.csv_files import load_csv
 from isthmus.data.images import ImageSettings
 from isthmus.data.reading import Reading, form_of
 from isthmus.data.tables import TableSettings
+from isthmus.models import load
+
+
+def load_autoencoder(folder: Path) -> Any:
+    """The model of a run or model folder, which must have codes.
+
+    Raises
+    ------
+    SettingError
+        If it is a segmenter.
+    ModelFileError
+        If it cannot be loaded.
+    """
+    model = load(folder)
+    if model.task != "autoencoding":
+        raise SettingError(
+            f"{folder} holds a segmenter, which gives label maps but no codes; use `isthmus segment"
+            f" {folder}`."
+        )
+    return model
+
+
+def load_segmenter(folder: Path) -> Any:
+    """The model of a run or model folder, which must give label maps.
+
+    Raises
+    ------
+    SettingError
+        If it is an autoencoder.
+    ModelFileError
+        If it cannot be loaded.
+    """
+    model = load(folder)
+    if model.task != "segmentation":
+        raise SettingError(
+            f"{folder} holds an autoencoder ('{model.kind}'), which gives no label maps; give a run"
+            " of a segmenter, such as that of `isthmus train lungs`."
+        )
+    return model
 
 
 def read_for(model: Any, source: str) -> DataSet:

@@ -15,10 +15,9 @@ from isthmus.core.registry import check_settings
 from isthmus.data import DataSet, write_table
 from isthmus.latent.outliers import DOCUMENT, OutlierDetector
 from isthmus.latent.outliers import load as load_detector
-from isthmus.models import load
 from isthmus.recipes.apply import refuse_target
 from isthmus.recipes.autoencoding import read_data
-from isthmus.recipes.inputs import read_for
+from isthmus.recipes.inputs import load_autoencoder, read_for
 from isthmus.recipes.runner import has_recipe, read_recipe
 from isthmus.recipes.search import class_of_each, sample_names
 from isthmus.training import Rows
@@ -103,7 +102,7 @@ def _detector(folder: Path, normal: str | None, false_alarms: float | None) -> O
         saved = load_detector(folder)
         saved.set_params(**settings)
         return saved
-    model = load(folder)
+    model = load_autoencoder(folder)
     detector = OutlierDetector(autoencoder=FrozenEstimator(model), random_state=0, **settings)
     if normal is not None:
         return detector.fit(read_for(model, normal).samples)

@@ -19,10 +19,10 @@ from isthmus.core.errors import SettingError
 from isthmus.data import write_table
 from isthmus.latent.codec import Codec, pack_codes
 from isthmus.metrics import Estimate
-from isthmus.models import load
 from isthmus.recipes.apply import TABLES
 from isthmus.recipes.autoencoding import read_data
 from isthmus.recipes.compress import pixel_count, quality
+from isthmus.recipes.inputs import load_autoencoder
 from isthmus.recipes.runner import read_recipe
 
 Pixels = NDArray[np.uint8]
@@ -83,7 +83,7 @@ def measure_rates(
     SettingError
         If the run's data are not images of 8 bits, or it has no test images.
     """
-    recipe, model = read_recipe(folder), load(folder)
+    recipe, model = read_recipe(folder), load_autoencoder(folder)
     dataset, parts = read_data(recipe.data)
     if dataset.samples.ndim < 3 or dataset.samples.dtype != np.uint8:
         raise SettingError(f"{folder} is not a run on images of 8 bits, which JPEG needs.")

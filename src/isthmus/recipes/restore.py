@@ -20,8 +20,8 @@ from isthmus.data.images import list_images
 from isthmus.data.reading import form_of
 from isthmus.data.scaling import Scaling
 from isthmus.inference import in_batches, tiled
-from isthmus.models import load
 from isthmus.recipes.apply import FILES, reconstruct_file, refuse_target
+from isthmus.recipes.inputs import load_autoencoder
 from isthmus.recipes.schema import override
 from isthmus.training import choose_device
 from isthmus.training.examples import derive_seed
@@ -66,7 +66,7 @@ def denoise_files(model_folder: Path, source: str, out: Path) -> int:
     """
     if form_of(source) != "images":
         return reconstruct_file(model_folder, source, out)
-    model = load(model_folder)
+    model = load_autoencoder(model_folder)
     _refuse_tables(model)
     return _change_files(Path(source), out, lambda image, place: restore_image(model, image))
 
@@ -302,14 +302,14 @@ def _change_files(source: Path, out: Path, change: Callable[[Image, int], Image]
     if not source.is_dir():
         _check_file(out, headers[0])
         with atomic_file(out) as temporary:
-            _write_image(temporary, changed(0))
+            write_image(temporary, changed(0))
         return 1
     if out.suffix.lower() in FILES:
         raise SettingError(f"A folder of images is written to a folder, not to '{out}'.")
     names = _names(source, headers)
     with atomic_folder(out) as folder:
         for place, name in enumerate(names):
-            _write_image(folder / name, changed(place))
+            write_image(folder / name, changed(place))
     return len(names)
 
 
@@ -335,7 +335,7 @@ def _names(source: Path, headers: list[ImageHeader]) -> list[PurePosixPath]:
     return list(taken)
 
 
-def _write_image(path: Path, image: Image) -> None:
+def write_image(path: Path, image: Image) -> None:
     """Write ``(H, W)`` or ``(3, H, W)`` as what the suffix says, without loss."""
     import imagecodecs
     import tifffile

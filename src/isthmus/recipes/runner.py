@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -74,10 +75,17 @@ def start_run(
         If the disk refuses.
     """
     _refuse_taken(folder, resume)
-    recipe = _with_whole_path(recipe)
+    recipe = with_whole_paths(recipe)
     model = recipe.build_model()
     task = TASKS[model.task]
     dataset, parts = task.read_data(recipe.data)
+    for sentence in task.notes(dataset, parts):
+        Observers(observers).told(f"Note: {sentence}")
+    if recipe.plan:
+        plan = segmentation.plan(recipe, dataset, parts)
+        recipe = recipe.planned(plan)
+        model = recipe.build_model()
+        Observers(observers).told(f"{plan}\n{_end(plan.seconds)}")
     checkpoints = Checkpoints(folder / "checkpoint")
     files: list[Observer] = [
         _RecipeFile(folder / _RECIPE, recipe),
@@ -88,6 +96,12 @@ def start_run(
         observer = Observers([*files, *observers])
         task.fit(model, dataset, parts, observer=observer, checkpoints=checkpoints)
         return _finish(folder, recipe, dataset, parts, model)
+
+
+def _end(seconds: float) -> str:
+    """When something ends that takes so long."""
+    clock = time.strftime("%H:%M", time.localtime(time.time() + seconds))
+    return f"Training should end at {clock}, after {seconds / 60:.1f} minutes."
 
 
 def _refuse_taken(folder: Path, resume: bool) -> None:
@@ -103,11 +117,14 @@ def _refuse_taken(folder: Path, resume: bool) -> None:
         )
 
 
-def _with_whole_path(recipe: Recipe) -> Recipe:
-    if recipe.data.source is None:
-        return recipe
-    data = recipe.data.model_copy(update={"source": resolve_source(recipe.data.source)})
-    return recipe.model_copy(update={"data": data})
+def with_whole_paths(recipe: Recipe) -> Recipe:
+    """The recipe with its paths as absolute ones."""
+    data, model = recipe.data, recipe.model
+    if data.source is not None:
+        data = data.model_copy(update={"source": resolve_source(data.source)})
+    if model.get("start") is not None:
+        model = {**model, "start": str(Path(model["start"]).expanduser().resolve())}
+    return recipe.model_copy(update={"data": data, "model": model})
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import tomli_w
@@ -22,6 +22,7 @@ from isthmus.data.pairs import Value
 from isthmus.data.reading import Reading
 from isthmus.metrics import measure_of
 from isthmus.models import MODELS
+from isthmus.models.planner import PLANNED, SegmenterPlan
 from isthmus.training import Plan
 
 _TRAINING_KEYS = {field.name for field in fields(Plan)} | {
@@ -33,6 +34,7 @@ _TRAINING_KEYS = {field.name for field in fields(Plan)} | {
 
 
 Share = Fraction | tuple[str, ...]
+Asked = Literal["auc", "average_precision", "adapted_rand_error", "variation_of_information"]
 
 
 class DataSettings(Reading):
@@ -44,10 +46,15 @@ class DataSettings(Reading):
         Name of a known set, or path of a file or folder (``--data`` replaces it).
     classes
         Use only samples of these classes, in all parts.
-    values, masks, images, index, ignore
+    values, masks, images, index, ignore, field_of_view
         Of images with label maps, see `isthmus.data.read_pairs`.
+    measures
+        What such data are scored by beside the usual measures, see
+        `isthmus.recipes.segmentation.evaluate`.
     validation, test
         Shares held out, or patterns of names; a set with a part of its own keeps it.
+    fold
+        [k, n]: the k-th of n folds is held out, see `isthmus.data.split`.
     limit
         Use only so many training samples.
     random_state
@@ -61,8 +68,11 @@ class DataSettings(Reading):
     images: str | None = None
     index: str | None = None
     ignore: tuple[int | str, ...] | None = None
+    field_of_view: Literal["lit"] | None = None
+    measures: tuple[Asked, ...] = ()
     validation: Share = 0.1
     test: Share = 0.2
+    fold: tuple[PositiveInt, PositiveInt] | None = None
     limit: PositiveInt | None = None
     random_state: NonNegativeInt = 0
 
@@ -74,6 +84,18 @@ class DataSettings(Reading):
         """Those of the settings that `isthmus.data.read_pairs` takes."""
         own = set(signature(read_pairs).parameters) - {"source"}
         return self.model_dump(include=own)
+
+    def refuse(self, *names: str, purpose: str) -> None:
+        """Refuse settings that mean nothing for the data of a recipe.
+
+        Raises
+        ------
+        SettingError
+            If one is given; `purpose` says what it is for.
+        """
+        for name in names:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise SettingError(f"data.{name} is for {purpose}; remove it.")
 
     @property
     def given_source(self) -> str:
@@ -94,6 +116,7 @@ class DataSettings(Reading):
             dataset,
             validation=self.validation,
             test=self.test,
+            fold=self.fold,
             random_state=self.random_state,
         )
         if self.limit is None:
@@ -111,6 +134,10 @@ class Recipe(BaseModel):
         For people.
     quoted
         Published figures to stand beside the measured ones, by name of the metric.
+    plan
+        Whether what is not stated of a segmenter's `isthmus.models.planner.PLANNED` settings is
+        picked from the data and ``training.minutes`` when a run begins. Until then these settings
+        are missing below.
     data
         See `DataSettings`.
     model
@@ -124,6 +151,7 @@ class Recipe(BaseModel):
     title: str
     description: str
     quoted: dict[str, str] = {}
+    plan: bool = False
     data: DataSettings
     model: dict[str, Any]
     training: dict[str, Any] = {}
@@ -146,6 +174,13 @@ class Recipe(BaseModel):
         refuse_unknown("training", self.training, known & _TRAINING_KEYS)
         given = {**self.model, **self.training}
         whole = MODELS.check({"random_state": 0, **with_kinds(given, defaults)})
+        if self.plan:
+            if MODELS[whole["kind"]].task != "segmentation" or whole["minutes"] is None:
+                raise SettingError(
+                    "plan = true is for a segmenter with a time to train in: give its minutes by"
+                    " --minutes, or leave plan out."
+                )
+            whole = {key: whole[key] for key in whole if key not in set(PLANNED) - given.keys()}
         self.model = {key: whole[key] for key in whole if key in known - _TRAINING_KEYS}
         self.training = {key: whole[key] for key in whole if key in known & _TRAINING_KEYS}
         return self
@@ -154,9 +189,18 @@ class Recipe(BaseModel):
         """A new estimator with the recipe's settings."""
         return MODELS.build({**self.model, **self.training})
 
+    def planned(self, plan: SegmenterPlan) -> Recipe:
+        """The recipe with the settings of a plan, which needs no other one."""
+        stated = {**self.model, **self.training, **plan.settings}
+        training = {key: stated.pop(key) for key in _TRAINING_KEYS & stated.keys()}
+        whole = self.model_dump(exclude={"plan"})
+        whole |= {"description": f"{self.description}\n\n{plan}"}
+        whole |= {"model": stated, "training": training}
+        return Recipe.model_validate(whole)
+
     def to_toml(self) -> str:
         """The resolved recipe, every default spelled out, as TOML."""
-        empty = set() if self.quoted else {"quoted"}
+        empty = {name for name in ("quoted", "plan") if not getattr(self, name)}
         whole = without_none(self.model_dump(exclude=empty))
         return tomli_w.dumps(whole, multiline_strings=True)
 

@@ -17,9 +17,9 @@ from isthmus.data import DataSet
 from isthmus.latent.nearest import Neighbours, nearest_codes
 from isthmus.latent.search import CodeIndex, Origin
 from isthmus.metrics import Estimate, bootstrap_mean, precision_at_k
-from isthmus.models import load, model_fingerprint
+from isthmus.models import model_fingerprint
 from isthmus.recipes.apply import codes_of
-from isthmus.recipes.inputs import read_for
+from isthmus.recipes.inputs import load_autoencoder, read_for
 from isthmus.recipes.reductions import PrincipalComponents
 from isthmus.recipes.schema import resolve_source
 from isthmus.training import Rows
@@ -115,7 +115,7 @@ def index_file(
     CodeIndex.refuse_target(out)
     given = {"metric": metric, "approximate": approximate}
     settings = check_settings(CodeIndex.build, given, "index")
-    model = load(model_folder)
+    model = load_autoencoder(model_folder)
     dataset = read_for(model, source)
     origin = Origin(
         model=str(model_folder.resolve()),
@@ -152,7 +152,7 @@ def search_files(
         raise ModelFileError(
             f"The model of this index is no longer in {folder}; say where it is by --model."
         )
-    model = load(folder)
+    model = load_autoencoder(folder)
     if model_fingerprint(model) != origin.model_fingerprint:
         raise ModelFileError(
             f"{index_folder} holds codes of another model than {folder} is now; make the index"

@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
+from isthmus.core.errors import DataError, SettingError
+from isthmus.core.labels import IGNORED
 from isthmus.data import CATALOGUE, PairSet, Split, read_pairs
-from isthmus.data.fingerprint import fingerprint
+from isthmus.data.pairs import PARTS, PairReading
 from isthmus.inference.segmentation import resized, resized_labels
-from isthmus.metrics import MEASURES, SegmentationScores, mean_iou, segmentation_scores
+from isthmus.metrics import (
+    MEASURES,
+    SegmentationScores,
+    cells,
+    field_of_view_scores,
+    mean_iou,
+    membrane_scores,
+    segmentation_scores,
+)
+from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.schema import DataSettings
+from isthmus.recipes.inputs import column_names
+from isthmus.recipes.schema import DataSettings, Recipe
 
 Array = NDArray[Any]
 Labels = NDArray[np.int16]
+# What is asked for, by its name in `isthmus.metrics`.
+_OF_PROBABILITIES = {"auc": "AUC", "average_precision": "average precision"}
+_OF_CELLS = {"adapted_rand_error": "adapted Rand error", "variation_of_information": "VI"}
 _COMMON = (128, 128)  # size in which label maps are averaged
 
 
 def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
     """Read and split the images and label maps of a recipe."""
+    settings.refuse("labels", "categories", "missing", purpose="tables, not for label maps")
+    settings.refuse("classes", purpose="samples of one class each, not for label maps")
+    settings.refuse("size", purpose="autoencoders; that of a segmenter is model.size")
     dataset = read_pairs(settings.given_source, **settings.pairs())
+    if settings.measures and len(dataset.class_names) != 2:
+        raise SettingError(
+            f"data.measures are for two classes, but {dataset.name} has"
+            f" {len(dataset.class_names)}; remove them."
+        )
     return dataset, settings.part(dataset)
 
 
@@ -37,12 +62,24 @@ def fit(model: Any, dataset: PairSet, parts: Split, **options: Any) -> None:
     model.fit(train.images, train.masks, class_names=names, validation=held_out, **options)
 
 
+def plan(recipe: Recipe, dataset: PairSet, parts: Split) -> SegmenterPlan:
+    """Pick what a recipe leaves open, see `plan_segmenter`."""
+    train, held_out = dataset.subset(parts.train), [dataset.images[i] for i in parts.validation]
+    given = {**recipe.model, **recipe.training}
+    del given["kind"]
+    names = dataset.class_names
+    return plan_segmenter(
+        train.images, train.masks, class_names=names, validation=held_out, **given
+    )
+
+
 def describe(model: Any, dataset: PairSet, settings: DataSettings) -> None:
     """Keep with the model what its data were."""
     model.data_ |= {
         "name": dataset.name,
         "class_names": list(dataset.class_names),
         "reading": settings.pairs(),
+        "measures": list(settings.measures),
     }
 
 
@@ -54,8 +91,51 @@ def evaluate_parts(model: Any, dataset: PairSet, parts: Split, part: str) -> Eva
 def evaluate_on(model: Any, settings: DataSettings, source: str) -> Evaluation:
     """Score a model on other data; the baselines are fitted to its own training images."""
     dataset, parts = read_data(settings)
-    own = settings.pairs() if source not in CATALOGUE else {}
-    return evaluate(model, dataset.subset(parts.train), read_pairs(source, **own), "other")
+    return evaluate(
+        model, dataset.subset(parts.train), _read_other(source, settings, dataset), "other"
+    )
+
+
+def _read_other(source: str, settings: DataSettings, own: PairSet) -> PairSet:
+    """Data of another origin: mask values as a known set has them, else those of the run.
+
+    Groups are taken from the column that the run names, where the other data have it.
+    """
+    reading: dict[str, Any] = {"colour": own.channels == 3, "every_class": False}
+    if source not in CATALOGUE:
+        known = CATALOGUE.get(settings.source or "")
+        like = vars(known.pairs if known and known.pairs else PairReading())
+        given = {key: value for key, value in settings.pairs().items() if value is not None}
+        mine = {key: like[key] for key in settings.pairs()} | given
+        path = Path(source)
+        table = path / mine["index"] if path.is_dir() else path
+        there = column_names(table) if table.is_file() else []
+        absent = {} if mine["groups"] in there else {"groups": None}
+        reading = {**mine, **absent, **reading}
+    other = read_pairs(source, **reading)
+    if other.class_names != own.class_names:
+        raise DataError(
+            f"{source} has the classes {', '.join(other.class_names)}, but this model was trained"
+            f" on {', '.join(own.class_names)}; give its folder, whose masks are then read by the"
+            " values of the run."
+        )
+    return other
+
+
+def notes(dataset: PairSet, parts: Split) -> list[str]:
+    """A sentence for each class that no label map of a part holds."""
+    outcome = {"train": "cannot be learnt", "validation": "is not validated"}
+    sentences = []
+    for part in PARTS:
+        indices = getattr(parts, part)
+        held = {label for i in indices for label in np.unique(dataset.masks[i]).tolist()}
+        sentences += [
+            f"No mask of the {part} part holds the class '{name}', which"
+            f" {outcome.get(part, 'has no score')}."
+            for label, name in enumerate(dataset.class_names)
+            if len(indices) and label not in held
+        ]
+    return sentences
 
 
 def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> Evaluation:
@@ -66,19 +146,53 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     `isthmus.metrics.segmentation_scores`, each the mean over the classes but the background, and of
     several classes Dice for each. A class that an image has not, and that is not predicted either,
     has no score there; the facts count what was missed and what was seen where there is nothing.
+
+    The run's data may ask for more, of two classes (`DataSettings.measures`): ``auc`` and
+    ``average_precision`` of the probabilities, over the pixels that count, of methods that have
+    some; ``adapted_rand_error`` and ``variation_of_information`` of the cells, the connected parts
+    of the background, which the other class parts as membranes do.
     """
-    began = time.perf_counter()
-    predicted = {"model": model.predict(test.images)}
-    seconds = (time.perf_counter() - began) / len(test)
-    predicted["untrained network"] = model.untrained().predict(test.images)
+    asked = model.data_.get("measures", ())
+    own = predict(model, test, asked)
+    untrained = predict(model.untrained(), test, asked)
+    predicted = {"model": own.maps, "untrained network": untrained.maps}
     predicted["most frequent class"] = _by_place(train, test)
     if len(test.class_names) == 2:
         predicted["Otsu threshold"] = _by_threshold(train, test)
     scores = {method: score_maps(maps, test) for method, maps in predicted.items()}
-    values = {method: columns(scores[method], maps, test) for method, maps in predicted.items()}
-    whole = np.concatenate([image.ravel() for image in test.images])
-    facts = {**failures(scores["model"]), "seconds per image": seconds}
-    return Evaluation(values, test.groups, fingerprint(whole), facts, part)
+    values = {
+        method: columns(scores[method], maps, test, asked) for method, maps in predicted.items()
+    }
+    values["model"] |= own.columns
+    values["untrained network"] |= untrained.columns
+    facts = {**failures(scores["model"]), "seconds per image": own.seconds / len(test)}
+    details = case_columns(scores["model"], predicted["model"], test)
+    return Evaluation(values, test.groups, test.fingerprint(), facts, part, details)
+
+
+class Predicted(NamedTuple):
+    """Label maps of images, measures of their probabilities, and the seconds of it all."""
+
+    maps: list[Labels]
+    columns: dict[str, NDArray[np.float64]]
+    seconds: float
+
+
+def predict(model: Any, test: PairSet, measures: Sequence[str] = ()) -> Predicted:
+    """Segment images one after another, so that probabilities of one are held at a time."""
+    maps: list[Labels] = []
+    found: dict[str, list[float]] = {name: [] for name in _OF_PROBABILITIES if name in measures}
+    seconds = 0.0
+    for image, mask in zip(test.images, test.masks, strict=True):
+        began = time.perf_counter()
+        (p,) = model.predict_proba([image])
+        maps.append(p.argmax(0).astype(np.int16))
+        seconds += time.perf_counter() - began
+        if found:
+            scores = field_of_view_scores(p[1], mask == 1, mask != IGNORED)
+            for name, values in found.items():
+                values.append(scores[_OF_PROBABILITIES[name]])
+    return Predicted(maps, {name: np.array(values) for name, values in found.items()}, seconds)
 
 
 def score_maps(maps: list[Labels], test: PairSet) -> list[SegmentationScores]:
@@ -91,7 +205,10 @@ def score_maps(maps: list[Labels], test: PairSet) -> list[SegmentationScores]:
 
 
 def columns(
-    cases: list[SegmentationScores], maps: list[Labels], test: PairSet
+    cases: list[SegmentationScores],
+    maps: list[Labels],
+    test: PairSet,
+    measures: Sequence[str] = (),
 ) -> dict[str, NDArray[np.float64]]:
     """By measure the mean over the classes of each case; mIoU; Dice of each of several classes."""
     found = {name: np.array([case.mean(name) for case in cases]) for name in MEASURES}
@@ -102,7 +219,43 @@ def columns(
     if count > 2:
         for place, name in enumerate(test.class_names[1:]):
             found[f"dice/{name}"] = np.array([case.values["dice"][place] for case in cases])
+    if asked := [name for name in _OF_CELLS if name in measures]:
+        parted = [
+            membrane_scores(cells(map_ == 0), cells(mask == 0)) if (mask == 0).any() else {}
+            for map_, mask in zip(maps, test.masks, strict=True)
+        ]
+        found |= {
+            name: np.array([one.get(_OF_CELLS[name], np.nan) for one in parted]) for name in asked
+        }
     return found
+
+
+def case_columns(
+    cases: list[SegmentationScores], maps: list[Labels], test: PairSet
+) -> dict[str, Array]:
+    """A table of the cases, worst first: scores and pixels of each class, and failures.
+
+    Sizes are those in pixels that count, of the reference and of the prediction.
+    """
+    order = np.argsort([case.mean("dice") for case in cases], kind="stable")
+    found: dict[str, Any] = {"name": np.array(test.names)}
+    if test.groups is not None:
+        found["group"] = test.groups
+    names = np.array(test.class_names[1:])
+    if len(names) > 1:
+        found["dice"] = np.array([case.mean("dice") for case in cases])
+    pairs = list(zip(maps, test.masks, strict=True))
+    for place, name in enumerate(names):
+        for measure in ("dice", "hausdorff_95"):
+            found[f"{measure}/{name}"] = np.array([case.values[measure][place] for case in cases])
+        label = place + 1
+        found[f"pixels/{name}"] = np.array([(mask == label).sum() for _, mask in pairs])
+        found[f"predicted_pixels/{name}"] = np.array(
+            [((map_ == label) & (mask >= 0)).sum() for map_, mask in pairs]
+        )
+    for failure in ("missed", "false_positives"):
+        found[failure] = np.array([", ".join(names[getattr(case, failure)]) for case in cases])
+    return {key: values[order] for key, values in found.items()}
 
 
 def failures(cases: list[SegmentationScores]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from isthmus.core.errors import DataError, SettingError
 from isthmus.data import DataSet
 from isthmus.latent import paths
 from isthmus.latent.generation import draw_codes, nearest_distances
-from isthmus.models import VariationalAutoencoder, load
+from isthmus.models import VariationalAutoencoder
 from isthmus.recipes.apply import (
     as_brightness,
     check_form,
@@ -21,7 +21,7 @@ from isthmus.recipes.apply import (
     write_samples,
 )
 from isthmus.recipes.autoencoding import read_data
-from isthmus.recipes.inputs import given_class, read_for
+from isthmus.recipes.inputs import given_class, load_autoencoder, read_for
 from isthmus.recipes.runner import has_recipe, read_recipe
 from isthmus.recipes.scoring import scaled
 
@@ -78,7 +78,7 @@ def sample_file(
     SettingError
         If `out` cannot hold such samples, or there are no data to tell where to draw.
     """
-    model = given_class(load(folder), label)
+    model = given_class(load_autoencoder(folder), label)
     _check_out(model, out)
     if source is not None:
         refuse_target(out, Path(source))
@@ -138,7 +138,7 @@ def interpolate_file(
     DataError
         If there is no such sample.
     """
-    model = given_class(load(folder), label)
+    model = given_class(load_autoencoder(folder), label)
     _check_out(model, out)
     refuse_target(out, Path(source))
     data = read_for(model, source)
@@ -172,7 +172,7 @@ def traverse_file(
     DataError
         If there is no such sample, or samples are not images.
     """
-    model = given_class(load(folder), label)
+    model = given_class(load_autoencoder(folder), label)
     _check_images(model)
     data = read_for(model, source)
     place = place_of(data, sample, source)

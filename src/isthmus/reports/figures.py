@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from isthmus.metrics import ContractionMap
+from isthmus.metrics import ContractionMap, measure_of
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.reports.style import (
     CLASS_COLOURS,
+    INK,
     METHOD_COLOURS,
     MUTED,
     OTHER_METHOD,
@@ -153,12 +154,15 @@ def _plane(codes: Array, labels: Array | None) -> tuple[Array, tuple[str, str]]:
     return scores, ("principal axis 1 of the codes", "principal axis 2")
 
 
-def error_bars(evaluation: Evaluation) -> Figure:
-    """Squared error per sample of model and baselines, with 95 % intervals."""
-    table = evaluation.table()
+def score_bars(evaluation: Evaluation, metric: str) -> Figure:
+    """A score of model and baselines, with 95 % intervals."""
+    table = {
+        method: columns[metric]
+        for method, columns in evaluation.table().items()
+        if metric in columns
+    }
     figure, panel = new_figure(5.4, 2.8)
-    for place, (method, columns) in enumerate(table.items()):
-        estimate = columns["squared_error"]
+    for place, (method, estimate) in enumerate(table.items()):
         spread = [[estimate.mean - estimate.low], [estimate.high - estimate.mean]]
         panel.barh(
             place,
@@ -179,7 +183,9 @@ def error_bars(evaluation: Evaluation) -> Figure:
     panel.set_yticks(range(len(table)), list(table))
     panel.invert_yaxis()
     panel.margins(x=0.16)
-    panel.set(title=f"squared error per {evaluation.part} sample (less is better)")
+    measure = measure_of(metric)
+    better = "more" if measure.higher_is_better else "less"
+    panel.set(title=f"{measure.title} ({evaluation.part} samples; {better} is better)")
     return figure
 
 
@@ -198,4 +204,48 @@ def feature_errors(names: tuple[str, ...], target: Array, output: Array, mean: A
     panel.invert_yaxis()
     panel.set(title="mean squared error by column, scaled units")
     panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08))
+    return figure
+
+
+def sorted_scores(evaluation: Evaluation, metric: str, baseline: str) -> Figure:
+    """A score of the model, case by case in its order, and of a baseline on the same cases."""
+    own, other = (evaluation.values[method][metric] for method in ("model", baseline))
+    order = np.argsort(own, kind="stable")[: np.isfinite(own).sum()]
+    figure, panel = new_figure(5.4, 2.8)
+    places = np.arange(1, len(order) + 1)
+    for name, values, marker in ((baseline, other, "|"), ("model", own, "o")):
+        colour = METHOD_COLOURS.get(name, OTHER_METHOD)
+        panel.plot(
+            places,
+            values[order],
+            marker,
+            color=colour,
+            markersize=5,
+            markeredgewidth=1.5,
+            label=name,
+            clip_on=False,
+        )
+    panel.set(title=measure_of(metric).title, xlabel="case, from the worst to the best")
+    panel.set_ylim(0, 1)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
+    return figure
+
+
+def confusion(counts: Array, names: tuple[str, ...]) -> Figure:
+    """Counts ``(K, K)`` of true (rows) and predicted classes as shares of the rows."""
+    shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    figure, panel = new_figure(5.4, 4.6)
+    panel.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+    for row, column in np.ndindex(shares.shape):
+        colour = "white" if shares[row, column] > 60 else INK
+        size = min(9, 60 / len(names))
+        panel.text(
+            column, row, f"{shares[row, column]:.1f}", ha="center", va="center", color=colour,
+            fontsize=size,
+        )  # fmt: skip
+    labels = [plain(name) for name in names]
+    panel.set_xticks(range(len(names)), labels, rotation=30, ha="right")
+    panel.set_yticks(range(len(names)), labels)
+    panel.set(xlabel="predicted", ylabel="reference")
     return figure

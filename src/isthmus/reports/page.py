@@ -20,8 +20,15 @@ from isthmus.reports.style import to_png
 Cell = str | int | float | Estimate | tuple[str, str]
 """Of a table: text, a number, a mean with its interval, or text with a smaller second line."""
 
+Fact = tuple[str, str]
+"""A short value with the words that follow it."""
+
+Drawing = tuple[str, str, Figure]
+"""Name and caption of a figure, which become a `Picture`."""
+
 _HALF_PAGE = 6.0  # inches; wider pictures take the whole width
 _LOW = 3.0  # inches; two of these stand beside a higher one
+_LONG = 32  # characters of a cell that is broken into lines
 _LARGE = 1000  # from which on numbers are written in full, without decimals
 
 
@@ -109,17 +116,13 @@ def render(template: str, **content: Any) -> str:
     return environment.get_template(template).render(content)
 
 
-def findings(
-    title: str, text: str, facts: Sequence[tuple[str, str]], sections: Sequence[Section]
-) -> str:
+def findings(title: str, text: str, facts: Sequence[Fact], sections: Sequence[Section]) -> str:
     """A page on what a verb found.
 
     Parameters
     ----------
     text
         What was done, in a paragraph; what stands between backticks is set as code.
-    facts
-        Short values with the words that follow them.
     """
     return render("findings.html", title=title, text=text, facts=facts, sections=sections)
 
@@ -139,7 +142,9 @@ def number(value: float) -> str:
 
 def _cell(value: Cell) -> str | Markup:
     if isinstance(value, str):
-        return value
+        return value if len(value) <= _LONG else Markup('<div class="words">{}</div>').format(value)
+    if value != value:
+        return "–"
     if isinstance(value, Estimate):
         ends = f"{number(value.low)} – {number(value.high)}"
         value = number(value.mean), ends if value.has_interval else "no interval"

@@ -9,8 +9,9 @@ import numpy as np
 
 from isthmus.core.files import atomic_file
 from isthmus.metrics import class_overlap, in_holes
-from isthmus.models import VariationalAutoencoder, load
+from isthmus.models import VariationalAutoencoder
 from isthmus.recipes.autoencoding import read_data
+from isthmus.recipes.inputs import load_autoencoder
 from isthmus.recipes.runner import read_recipe
 from isthmus.reports import figures
 from isthmus.reports.style import look, plain, to_png
@@ -29,7 +30,7 @@ def write_spaces(runs: Sequence[Path], path: Path) -> None:
     """
     shown, names = {}, None
     for run in runs:
-        model = load(run)
+        model = load_autoencoder(run)
         dataset, parts = read_data(read_recipe(run).data)
         test = dataset.subset(parts.test if len(parts.test) else parts.train)
         some = np.random.default_rng(0).permutation(parts.train)[:_KNOWN]

@@ -28,6 +28,8 @@ METHOD_COLOURS = {
     "mean sample": "#ddcc77",
     "corrupted sample": "#882255",
     "linear ridge": "#cc6677",
+    "most frequent class": "#cc6677",
+    "Otsu threshold": "#ddcc77",
 }
 OTHER_METHOD = "#88ccee"
 _LONGEST = 32  # characters of a label

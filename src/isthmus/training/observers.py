@@ -19,6 +19,9 @@ Row = dict[str, float]
 class Observer:
     """Is told of every step and epoch; this one does nothing."""
 
+    def told(self, text: str) -> None:
+        """What people should know before training begins."""
+
     def started(self, plan: Plan, state: State, steps_per_epoch: int) -> None:
         """Training begins, or goes on, at `state`."""
 
@@ -37,6 +40,11 @@ class Observers(Observer):
 
     def __init__(self, members: Sequence[Observer]) -> None:
         self._members = tuple(members)
+
+    def told(self, text: str) -> None:
+        """Tell all."""
+        for member in self._members:
+            member.told(text)
 
     def started(self, plan: Plan, state: State, steps_per_epoch: int) -> None:
         """Tell all."""
@@ -79,6 +87,10 @@ class ConsoleProgress(Observer):
             TextColumn("{task.fields[losses]}"),
             console=console,
         )
+
+    def told(self, text: str) -> None:
+        """Print it above the bar."""
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def started(self, plan: Plan, state: State, steps_per_epoch: int) -> None:
         """Show the bar."""

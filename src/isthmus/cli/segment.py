@@ -1,0 +1,190 @@
+"""``isthmus segment`` and ``isthmus score``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isthmus.cli.data import class_values
+from isthmus.cli.tables import show_table
+
+
+class Format(StrEnum):
+    """Of label maps."""
+
+    PNG = "png"
+    TIF = "tif"
+
+
+Spacing = Annotated[
+    str | None,
+    typer.Option(help="Size of a pixel in mm: one number, or height,width."),
+]
+
+
+def segment(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, of a model, or of folds.")],
+    source: Annotated[Path, typer.Argument(help="Image, TIFF of several pages, or folder.")],
+    out: Annotated[Path, typer.Argument(help="New folder for the label maps and areas.csv.")],
+    others: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--with", help="Another run: probabilities are averaged. May be given several times."
+        ),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="Of the label maps.")] = Format.PNG,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Write NAME.overlay.png: classes over the image.")
+    ] = False,
+    probabilities: Annotated[
+        bool,
+        typer.Option("--probabilities", help="Write NAME.probability-K.png, in 16 bits."),
+    ] = False,
+    uncertainty: Annotated[
+        bool,
+        typer.Option(
+            "--uncertainty",
+            help="Write NAME.uncertainty.png, and review.csv: what to look at first.",
+        ),
+    ] = False,
+    masked: Annotated[
+        str | None,
+        typer.Option(help="Class: write NAME.masked.png, the image with all else black."),
+    ] = None,
+    flips: Annotated[
+        bool, typer.Option("--flips", help="Average over mirror images, at four times the cost.")
+    ] = False,
+    spacing: Spacing = None,
+) -> None:
+    """Write a label map for each image, in its own size, and the areas of the classes.
+
+    Example: `isthmus segment runs/lungs scans/ maps/ --overlay --spacing 0.5`
+    """
+    from isthmus.cli.progress import counting
+    from isthmus.core.errors import DataError
+    from isthmus.recipes.segment import AREAS, REVIEW, Wanted, segment_files
+
+    wanted = Wanted(
+        suffix=f".{format}",
+        overlay=overlay,
+        probabilities=probabilities,
+        uncertainty=uncertainty,
+        masked=masked,
+        flips=flips,
+        spacing=_spacing(spacing),
+    )
+    with counting("images") as progress:
+        count, problems = segment_files(
+            [run, *(others or [])], source, out, wanted, progress=progress
+        )
+    for problem in problems:
+        typer.echo(f"left out: {problem.sentence}", err=True)
+    if count:
+        typer.echo(f"Wrote {count} label maps to {out}; areas: {out / AREAS}")
+        if uncertainty:
+            typer.echo(f"The least certain first: {out / REVIEW}")
+    if problems:
+        total = count + len(problems)
+        raise DataError(f"{len(problems)} of {total} images could not be segmented; see above.")
+
+
+def _spacing(text: str | None) -> tuple[float, float] | None:
+    """``0.5`` or ``0.5,0.8`` as height and width of a pixel."""
+    from isthmus.core.errors import SettingError
+
+    if text is None:
+        return None
+    try:
+        height, width = map(float, text.split(",")) if "," in text else [float(text)] * 2
+        if not (0 < height < float("inf") and 0 < width < float("inf")):
+            raise ValueError
+    except ValueError:
+        raise SettingError(
+            f"--spacing is a number of mm above 0, such as 0.5, or height,width, not '{text}'."
+        ) from None
+    return height, width
+
+
+def score(
+    predictions: Annotated[Path, typer.Argument(help="Folder of predicted label maps.")],
+    references: Annotated[Path, typer.Argument(help="Folder of reference label maps.")],
+    value: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="CLASS=VALUE, or CLASS=VALUE,VALUE, in the files of both folders, background"
+            " first; once for each class."
+        ),
+    ] = None,
+    labels: Annotated[
+        int | None,
+        typer.Option(help="Instead: number of classes, whose values are 0, 1 and so on."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(help="Value of reference pixels that do not count. May be given repeatedly."),
+    ] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(help="Pattern of the names to score; all by default. May be repeated."),
+    ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            help="What belongs together, as a patient: FILE.csv:COLUMN (its column file holds the"
+            " names), or a pattern of names with the group in brackets."
+        ),
+    ] = None,
+    spacing: Spacing = None,
+    out: Annotated[
+        Path, typer.Option(help="File (.csv, .parquet) of the scores of each case and class.")
+    ] = Path("scores.csv"),
+) -> None:
+    """Score label maps, made by whatever program or person, against references of the same names.
+
+    Example: `isthmus score maps/ masks/ --value background=0 --value lung=1,255`
+    """
+    from isthmus.metrics import MEASURES
+    from isthmus.recipes.score import numbered, score_folders
+
+    scored = score_folders(
+        predictions,
+        references,
+        numbered(labels) if labels is not None else class_values(value or []),
+        ignore=ignore or (),
+        names=names,
+        groups=groups,
+        spacing=_spacing(spacing),
+        out=out,
+    )
+    table = scored.table
+    rows = list(zip(scored.class_names[1:], table.classes.values(), strict=True))
+    if len(rows) > 1:
+        rows.append(("mean of the classes", table.mean))
+    show_table(
+        ["", *(measure.title for measure in MEASURES.values())],
+        [
+            [name, *(str(row.estimates[kind] or "–") for kind in MEASURES)]  # NaN has no estimate
+            for name, row in rows
+        ],
+    )
+    show_table(
+        ["", "cases", "missed", "seen where there is none", "in neither"],
+        [
+            [name, *map(str, (row.cases, row.missed, row.false_positives, row.absent))]
+            for name, row in rows
+        ],
+    )
+    typer.echo(
+        f"{len(scored.names)} cases, means with 95 % intervals"
+        f"{' by group' if groups else ''}; distances in {'mm' if spacing else 'pixels'}"
+    )
+    for what, found in (
+        ("no prediction, counted as empty", scored.missing),
+        ("no reference, not scored", scored.extra),
+    ):
+        if found:
+            typer.echo(f"{len(found)} with {what}: {', '.join(found)}")
+    typer.echo(f"Scores of each case: {out}")

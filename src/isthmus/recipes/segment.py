@@ -1,0 +1,269 @@
+"""Trained segmenters applied to files, one image after another."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import DataError, SettingError
+from isthmus.core.files import atomic_file
+from isthmus.core.registry import nearest
+from isthmus.data import Problem, overlay, write_label_map, write_table
+from isthmus.data.field import lit_field
+from isthmus.data.image_files import decode
+from isthmus.data.images import Page, list_pages
+from isthmus.data.pixels import convert
+from isthmus.data.problems import collect
+from isthmus.metrics import expected_dice, pixel_entropy, structure_entropy
+from isthmus.models import Ensemble
+from isthmus.recipes.apply import FILES, refuse_target
+from isthmus.recipes.folds import fold_folders
+from isthmus.recipes.inputs import load_segmenter
+from isthmus.recipes.restore import write_image
+
+Image = NDArray[Any]  # (H, W) or (C, H, W)
+AREAS, REVIEW = "areas.csv", "review.csv"
+_TOUCHING = np.ones((3, 3))  # pixels of one piece share a side or a corner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What `segment_files` writes, and how.
+
+    Attributes
+    ----------
+    suffix
+        Of label maps, ``.png`` or ``.tif``.
+    overlay
+        ``NAME.overlay.png``: the classes in colour over the image.
+    probabilities
+        ``NAME.probability-k.png`` of each class k but the background: 16 bits, 65535 being 1.
+    uncertainty
+        ``NAME.uncertainty.png``: the entropy of each pixel, 8 bits, 255 being log2 K bits; and
+        ``review.csv``, the images from the least to the most certain by their mean entropy in what
+        is no background, with the Dice to be expected.
+    masked
+        Name of a class: ``NAME.masked.png`` (``.tif`` of floating point numbers) is the image with
+        everything else made 0.
+    flips
+        Whether probabilities are means over the image and its mirror images.
+    spacing
+        Height and width of a pixel in mm.
+    """
+
+    suffix: str = ".png"
+    overlay: bool = False
+    probabilities: bool = False
+    uncertainty: bool = False
+    masked: str | None = None
+    flips: bool = False
+    spacing: tuple[float, float] | None = None
+
+
+def load_ensemble(folders: Sequence[Path]) -> Ensemble:
+    """Segmenters of runs, models and folders of folds, as one.
+
+    Raises
+    ------
+    ModelFileError
+        If one cannot be loaded.
+    SettingError
+        If one is no segmenter, or they differ in classes or channels.
+    """
+    parts = [part for folder in folders for part in fold_folders(folder) or [folder]]
+    return Ensemble([load_segmenter(part) for part in parts])
+
+
+def segment_files(
+    runs: Sequence[Path],
+    source: Path,
+    out: Path,
+    wanted: Wanted,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[int, list[Problem]]:
+    """Write label maps of images, each in its own size; memory holds one image at a time.
+
+    Parameters
+    ----------
+    runs
+        Folders of runs, models or folds; of several the mean probabilities count.
+    source
+        An image, a TIFF of several pages, or a folder of these.
+    out
+        A new folder: ``NAME.png`` with the labels 0, ..., K - 1, in sub-folders as in the source,
+        ``NAME#1.png`` and so on for pages; and ``areas.csv``.
+    wanted
+        What else.
+    progress
+        Told after each image how many are done, and of how many.
+
+    Returns
+    -------
+    int
+        Number of images that were segmented.
+    list of Problem
+        Files that could not be used; the others are done.
+
+    Raises
+    ------
+    SettingError, DataError, ModelFileError
+        If the models do not fit together, `out` is taken, or names clash; nothing is written.
+    StorageError
+        If the disk refuses; files that were written are whole.
+    """
+    ensemble = load_ensemble(runs)
+    chosen = None if wanted.masked is None else _label(ensemble, wanted.masked)
+    refuse_target(out, source)
+    if out.suffix.lower() in FILES:
+        raise SettingError(f"Label maps are written to a folder, not to '{out}'.")
+    if not source.exists():
+        raise DataError(f"There is no file or folder {source}; give images to segment.")
+    problems: list[Problem] = []
+    pages = list(list_pages(source, problems))
+    _refuse_clashes(pages, wanted, len(ensemble.class_names))
+    areas: dict[str, list[Any]] = defaultdict(list)
+    reviewed: list[tuple[float, str, float]] = []
+    count = 0
+    for done, page in enumerate(pages, 1):
+        image = collect(problems, page.name, _read, ensemble, page)
+        if image is not None:
+            (p,) = ensemble.predict_proba([image], flips=wanted.flips)
+            labels = _labels(ensemble, p, image)
+            target = out / page.name
+            write_label_map(_named(target, wanted.suffix), labels)
+            _write_extras(target, image, p, labels, wanted, chosen)
+            _add_areas(areas, page.name, labels, ensemble.class_names, wanted.spacing)
+            if wanted.uncertainty:
+                expected = float(expected_dice(p, labels).mean())
+                reviewed.append((-structure_entropy(p, labels), page.name, expected))
+            count += 1
+        progress(done, len(pages))
+    if count:
+        write_table(out / AREAS, {name: np.array(column) for name, column in areas.items()})
+    if reviewed:
+        entropy, names, dice = map(np.array, zip(*sorted(reviewed), strict=True))
+        columns = {"image": names, "entropy_bits": -entropy, "expected_dice": dice}
+        write_table(out / REVIEW, columns)
+    return count, problems
+
+
+def _label(ensemble: Ensemble, name: str) -> int:
+    names = ensemble.class_names
+    if name not in names:
+        raise SettingError(
+            f"This model knows no class '{name}'{nearest(name, names)}; its classes are"
+            f" {', '.join(names)}."
+        )
+    return names.index(name)
+
+
+# -- what is read ---------------------------------------------------------------------------------
+
+
+def _refuse_clashes(pages: Sequence[Page], wanted: Wanted, classes: int) -> None:
+    """Refuse two images whose label maps, or whose map and other picture, would be one file."""
+    taken: dict[str, Path] = {}
+    endings = [
+        "",
+        *((".overlay",) if wanted.overlay else ()),
+        *(f".probability-{label}" for label in range(1, classes) if wanted.probabilities),
+        *((".uncertainty",) if wanted.uncertainty else ()),
+        *((".masked",) if wanted.masked else ()),
+    ]
+    for page in pages:
+        for ending in endings:
+            other = taken.setdefault(page.name + ending, page.path)
+            if other != page.path:
+                raise DataError(
+                    f"Of {other} and {page.path} both, {page.name}{ending}{wanted.suffix} would be"
+                    " written; rename or move one."
+                )
+
+
+def _read(ensemble: Ensemble, page: Page) -> Image:
+    """An image as the models take it: colour becomes brightness for those of grey images."""
+    header = page.header()
+    image = convert(decode(header), {1: False, 3: True}.get(ensemble.channels), None)
+    for model in ensemble.members:
+        own = np.dtype(model.sample_dtype_).kind
+        if model.settings_["intensities"]["kind"] == "unit" and image.dtype.kind != own:
+            kinds = {"u": "whole numbers of 8 or 16 bits", "f": "floating point numbers"}
+            raise DataError(
+                f"{header.place} holds {kinds[image.dtype.kind]}, but this model was trained on"
+                f" {kinds[own]} as they are; save the image in that form."
+            )
+    return image
+
+
+# -- what is written ------------------------------------------------------------------------------
+
+
+def _named(target: Path, ending: str) -> Path:
+    return target.with_name(target.name + ending)  # names may hold dots
+
+
+def _labels(ensemble: Ensemble, p: NDArray[np.float32], image: Image) -> NDArray[np.int16]:
+    """The most probable classes; background where such pixels were not counted in training."""
+    labels: NDArray[np.int16] = p.argmax(0).astype(np.int16)
+    if ensemble.members[0].data_.get("reading", {}).get("field_of_view") == "lit":
+        labels[~lit_field(image)] = 0
+    return labels
+
+
+def _write_extras(
+    target: Path,
+    image: Image,
+    p: NDArray[np.float32],
+    labels: NDArray[np.int16],
+    wanted: Wanted,
+    chosen: int | None,
+) -> None:
+    def write(ending: str, picture: Image) -> None:
+        with atomic_file(_named(target, ending)) as temporary:
+            write_image(temporary, picture)
+
+    if wanted.overlay:
+        write(".overlay.png", overlay(image, labels))
+    if wanted.probabilities:
+        for label, one in enumerate(p[1:], 1):
+            write(f".probability-{label}.png", np.rint(65535 * one.clip(0, 1)).astype(np.uint16))
+    if wanted.uncertainty:
+        share = pixel_entropy(p) / np.float32(np.log2(len(p)))
+        write(".uncertainty.png", np.rint(255 * share.clip(0, 1)).astype(np.uint8))
+    if chosen is not None:
+        suffix = ".tif" if image.dtype.kind == "f" else ".png"
+        write(f".masked{suffix}", np.where(labels == chosen, image, np.zeros_like(image)))
+
+
+def _add_areas(
+    areas: dict[str, list[Any]],
+    name: str,
+    labels: NDArray[np.int16],
+    class_names: Sequence[str],
+    spacing: tuple[float, float] | None,
+) -> None:
+    """A row for each class: pixels, share of the image, connected pieces, area."""
+    from scipy.ndimage import label
+
+    for number, title in enumerate(class_names):
+        inside = labels == number
+        count = int(inside.sum())
+        row: dict[str, Any] = {
+            "image": name,
+            "class": title,
+            "label": number,
+            "pixels": count,
+            "share": count / labels.size,
+            "pieces": label(inside, _TOUCHING)[1],
+        }
+        if spacing is not None:
+            row["area_mm2"] = round(count * spacing[0] * spacing[1], 6)
+        for column, value in row.items():
+            areas[column].append(value)
