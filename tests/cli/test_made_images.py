@@ -43,3 +43,5 @@ def test_a_demonstration_of_segmentation(call: Call, here: Path) -> None:
     dice = {method: row["dice"]["mean"] for method, row in table.items()}
     assert dice["model"] > 0.8
     assert dice["model"] > max(dice[method] for method in dice if method != "model")
+    shown = call("evaluate", "runs/segment-demo", "--data", "made-lungs").stdout
+    assert "60 other samples" in shown
