@@ -74,7 +74,7 @@ def peak() -> float:
 def measure(way: str, side: int) -> dict[str, float]:
     """Seconds and memory of one image, in this process."""
     net, image = network(), np.random.default_rng(0).random((1, side, side), np.float32)
-    WAYS[way](net, image[:, :TILE, :TILE])  # imports, and the first use of each kernel
+    WAYS[way](net, image[:, :256, :256])  # imports, and the first use of each kernel
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     began = clock()
     found = WAYS[way](net, image)

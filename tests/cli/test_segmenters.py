@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,7 @@ from typer.testing import Result
 import isthmus
 from cli.conftest import call_app
 from isthmus.core.errors import SettingError
-from isthmus.data import write_images
+from isthmus.data import read_pairs, split, write_images
 from isthmus.metrics import bootstrap_mean
 from isthmus.recipes import parse_recipe
 from isthmus.recipes.evaluation import Evaluation
@@ -29,6 +30,7 @@ Call = Callable[..., Result]
 Refuse = Callable[..., str]
 VALUES = "values = { background = 0, disc = 255 }"
 GROUPED = ("data.groups=^d(.)", "data.test=0.4")
+READING: dict[str, Any] = {"values": {"background": 0, "disc": 255}, "groups": "^d(.)"}
 CODES = [
     ("encode", "RUN", "scans", "codes.csv"),
     ("reconstruct", "RUN", "scans", "out"),
@@ -132,6 +134,10 @@ def test_other_data_are_read_as_the_run_s_own(disc_runs: Path, call: Call, here:
     shown = call("evaluate", disc_runs / "one", "--data", "other").stdout
     assert "3 other samples" in shown
     assert "structures missed as a whole" in shown
+    assert "learnt from" not in shown
+    own = call("evaluate", disc_runs / "one", "--data", disc_runs / "scans").stdout
+    learnt = len(split(read_pairs(disc_runs / "scans", **READING), test=0.4).train)
+    assert f"images that the model has learnt from: {learnt}" in own
     for path in (here / "other/masks").iterdir():
         with Image.open(path) as image:
             write_images(path.parent, np.zeros((1, *np.shape(image)), np.uint8), [path.name])

@@ -128,11 +128,11 @@ def test_several_runs_are_averaged(run: Path, scans: dict[str, Array], tmp_path:
     recipe = disc_recipe(run.parent / "data", "training.epochs=1", "training.random_state=1")
     start_run(recipe, tmp_path / "other")
     runs = [run, tmp_path / "other"]
-    wanted = Wanted(suffix=".tif", probabilities=True, flips=True)
+    wanted = Wanted(suffix=".tif", probabilities=True)
     segment_files(runs, tmp_path / "scans", tmp_path / "out", wanted)
     models = [isthmus.load(folder) for folder in runs]
     for name, image in scans.items():
-        each = [model.predict_proba([image], flips=True)[0] for model in models]
+        each = [model.predict_proba([image])[0] for model in models]
         mean = np.mean(each, 0)
         found = read(tmp_path / "out" / f"{name}.probability-1.png") / 65535
         np.testing.assert_allclose(found, mean[1], atol=1e-5)

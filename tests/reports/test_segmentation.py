@@ -140,3 +140,17 @@ def test_no_epochs_no_loss(tmp_path: Path) -> None:
     run = start_run(parse_recipe(RECIPE, "discs", changes), tmp_path / "run")
     read_page(write_report(run))
     assert drawn(run) == ALWAYS - {"loss"}
+
+
+def test_images_without_any_structure_have_no_dice(run: Run) -> None:
+    values = {
+        method: {**columns, "dice": np.full(run.evaluation.cases, np.nan)}
+        for method, columns in run.evaluation.values.items()
+    }
+    shown = {
+        name: caption
+        for name, caption, _ in segmentation.draw(
+            replace(run, evaluation=replace(run.evaluation, values=values))
+        )
+    }
+    assert set(shown) == {"cases", "loss", "augmented"}

@@ -55,7 +55,7 @@ def segment(
         typer.Option(help="Class: write NAME.masked.png, the image with all else black."),
     ] = None,
     flips: Annotated[
-        bool, typer.Option("--flips", help="Average over mirror images, at four times the cost.")
+        bool, typer.Option("--flips", help="Average over the mirror images that training had.")
     ] = False,
     spacing: Spacing = None,
 ) -> None:

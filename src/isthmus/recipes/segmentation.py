@@ -14,6 +14,7 @@ from skimage.filters import threshold_otsu
 from isthmus.core.errors import DataError, SettingError
 from isthmus.core.labels import IGNORED
 from isthmus.data import CATALOGUE, PairSet, Split, read_pairs
+from isthmus.data.fingerprint import fingerprint
 from isthmus.data.pairs import PARTS, PairReading
 from isthmus.inference.segmentation import resized, resized_labels
 from isthmus.metrics import (
@@ -89,11 +90,17 @@ def evaluate_parts(model: Any, dataset: PairSet, parts: Split, part: str) -> Eva
 
 
 def evaluate_on(model: Any, settings: DataSettings, source: str) -> Evaluation:
-    """Score a model on other data; the baselines are fitted to its own training images."""
+    """Score a model on other data; the baselines are fitted to its own training images.
+
+    A fact says how many of the other images it has learnt from, if there are any.
+    """
     dataset, parts = read_data(settings)
-    return evaluate(
-        model, dataset.subset(parts.train), _read_other(source, settings, dataset), "other"
-    )
+    train, other = dataset.subset(parts.train), _read_other(source, settings, dataset)
+    evaluation = evaluate(model, train, other, "other")
+    known = {fingerprint(image) for image in train.images}
+    if again := sum(fingerprint(image) in known for image in other.images):
+        evaluation.facts["images that the model has learnt from"] = float(again)
+    return evaluation
 
 
 def _read_other(source: str, settings: DataSettings, own: PairSet) -> PairSet:

@@ -83,7 +83,10 @@ def draw(run: Run) -> Iterator[Drawing]:
 def _panel(run: Run, name: str, what: str, places: Array) -> Drawing:
     """Some cases side by side; uncertainty is shown of the worst."""
     dice, test = run.evaluation.values["model"]["dice"], run.test
-    titles = [f"{plain(test.names[place])}\nDice {dice[place]:.3f}" for place in places]
+    scores = ["no Dice" if np.isnan(one) else f"Dice {one:.3f}" for one in dice[places]]
+    titles = [
+        f"{plain(test.names[place])}\n{score}" for place, score in zip(places, scores, strict=True)
+    ]
     cases = [
         case_of(run.model, test, place, title) for place, title in zip(places, titles, strict=True)
     ]
@@ -101,20 +104,24 @@ def _panel(run: Run, name: str, what: str, places: Array) -> Drawing:
 def _scores(run: Run) -> Iterator[Drawing]:
     """Dice beside the baselines, case by case and on average; the loss; classes mixed up."""
     model, evaluation = run.model, run.evaluation
-    best = _best_baseline(run)
-    yield (
-        "dice",
-        f"Dice of each {evaluation.part} image, from the worst to the best, and that of"
-        f" '{best}', the best baseline, on the same image.",
-        figures.sorted_scores(evaluation, "dice", best),
-    )
-    yield (
-        "scores",
-        f"Dice on the {evaluation.part} images beside the baselines; bars show 95 % intervals.",
-        figures.score_bars(evaluation, "dice"),
-    )
+    means = {
+        method: row["dice"].mean for method, row in evaluation.table().items() if "dice" in row
+    }
+    if "model" in means and len(means) > 1:  # else no image has a structure, or is given one
+        best = max(means.keys() - {"model"}, key=lambda method: (means[method], method))
+        yield (
+            "dice",
+            f"Dice of each {evaluation.part} image, from the worst to the best, and that of"
+            f" '{best}', the best baseline, on the same image.",
+            figures.sorted_scores(evaluation, "dice", best),
+        )
+        yield (
+            "scores",
+            f"Dice on the {evaluation.part} images beside the baselines; bars show 95 % intervals.",
+            figures.score_bars(evaluation, "dice"),
+        )
     if model.history_:
-        caption = "Loss by epoch, on augmented pieces and on pieces of the validation images."
+        caption = "Loss by epoch, on pieces of the training images and of the validation images."
         yield "loss", caption, figures.loss_curves(model.history_)
     if len(run.dataset.class_names) > 2:
         yield (
@@ -122,12 +129,6 @@ def _scores(run: Run) -> Iterator[Drawing]:
             "Where the pixels of each class of the reference went: shares of a row in per cent.",
             figures.confusion(_confusion(run), run.dataset.class_names),
         )
-
-
-def _best_baseline(run: Run) -> str:
-    table = run.evaluation.table()
-    means = {method: row["dice"].mean for method, row in table.items() if "dice" in row}
-    return max((method for method in means if method != "model"), key=means.__getitem__)
 
 
 def _confusion(run: Run) -> NDArray[np.int64]:
