@@ -66,6 +66,7 @@ def test_the_verbs_are_these() -> None:
         "recipes cp",
         "data ls",
         "data get",
+        "data make",
         "data check",
         "data make",
     }

@@ -191,6 +191,13 @@ def test_check_knows_the_parts_of_a_made_set() -> None:
     assert counts[0][2] / counts[0].sum() == pytest.approx(np.mean(first.masks), rel=0.2)
 
 
+def test_colour_and_grey() -> None:
+    grey, colour = read_pairs("made-scenes", colour=False), read_pairs("made-lungs", colour=True)
+    assert (grey.channels, colour.channels) == (1, 3)
+    assert {image.shape for image in grey.images} == {(128, 128)}
+    np.testing.assert_array_equal(colour.images[0][1], make_pairs("made-lungs", 1).images[0])
+
+
 def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"no made set 'made-lung' \(did you mean 'made-lungs'"):
         make_pairs("made-lung")

@@ -44,10 +44,10 @@ def read_pairs(
     Parameters
     ----------
     source
-        A name of the catalogue, which brings settings of its own, or is made and takes none; a
-        folder with one folder of images and one of masks, paired by name without suffix; or a CSV
-        file with the columns ``image`` and ``mask``, paths that start at its folder. Each page of a
-        TIFF is an image of its own, ``NAME#1`` and so on.
+        A name of the catalogue, which brings settings of its own (a made set has `colour` alone to
+        choose); a folder with one folder of images and one of masks, paired by name without
+        suffix; or a CSV file with the columns ``image`` and ``mask``, paths that start at its
+        folder. Each page of a TIFF is an image of its own, ``NAME#1`` and so on.
     values
         Which mask values are which class, the background first: ``{"background": 0, "lung":
         [128, 255]}`` gives the labels 0 and 1. ``">0"`` is every value not named otherwise, and
@@ -158,19 +158,20 @@ def count_labels(labels: NDArray[np.int16], classes: int) -> NDArray[np.int64]:
 
 
 def made(source: str | Path, given: Mapping[str, Any]) -> PairSet:
-    """The made set of a name, which takes none of the settings of `read_pairs`.
+    """The made set of a name, which takes `colour` alone of the settings of `read_pairs`.
 
     Raises
     ------
     SettingError
-        If one is given.
+        If another one is given.
     """
     for key, value in given.items():
-        if value is not None:
+        if value is not None and key != "colour":
             raise SettingError(
                 f"{source} is made, not read from files, and has no {key} to choose; leave it out."
             )
-    return make_pairs(str(source))
+    pairs, colour = make_pairs(str(source)), given.get("colour")
+    return replace(pairs, images=tuple(convert(image, colour, None) for image in pairs.images))
 
 
 def open_pairs(source: str | Path, given: Mapping[str, Any]) -> OpenPairs:
