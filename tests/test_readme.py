@@ -127,11 +127,8 @@ def _quick(words: list[str]) -> list[str]:
     """The command, with two epochs if it trains without saying how long, and little time."""
     trains = words[:2] == ["isthmus", "train"]
     if "--minutes" in words:
-        words = [
-            *words[: words.index("--minutes") + 1],
-            "0.1",
-            *words[words.index("--minutes") + 2 :],
-        ]
+        place = words.index("--minutes") + 1
+        words = [*words[:place], "0.1", *words[place + 1 :]]
     says = "--resume" in words or any("training.epochs" in word for word in words)
     return [*words, "--set", "training.epochs=2"] if trains and not says else words
 
