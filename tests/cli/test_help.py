@@ -68,7 +68,6 @@ def test_the_verbs_are_these() -> None:
         "data get",
         "data make",
         "data check",
-        "data make",
     }
 
 
