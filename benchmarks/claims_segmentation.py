@@ -344,8 +344,8 @@ def _back(i: int, k: int, s: int, p: int, padded: bool) -> int:
 def losses(study: Study) -> Table:
     """The squared error of the label map can be a segmenter's loss.
 
-    Measured beside the other losses on an unbalanced mask, the left ventricle in MRI: Dice,
-    sensitivity and precision after the same steps, and how many ventricles are missed as a whole.
+    Measured beside the other losses on an unbalanced mask, the left ventricle in MRI: Dice and
+    sensitivity after the same steps, and how many ventricles are missed as a whole.
     """
     train, scored = (squared(pairs, 128) for pairs in study.data("cardiac"))
     share = np.mean([mask.mean() for mask in train.masks])

@@ -83,13 +83,13 @@ def measure(way: str, side: int) -> dict[str, float]:
 
 
 def in_process(way: str, side: int) -> dict[str, float]:
-    """The same in a process of its own."""
+    """The same in a process of its own; `errors` too, whose memory its children would inherit."""
     command = [sys.executable, __file__, way, str(side)]
     shown = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(shown.stdout.splitlines()[-1])
 
 
-def differences(side: int) -> dict[str, float]:
+def errors(side: int) -> dict[str, float]:
     """Largest difference of each way from the image predicted as a whole."""
     net, image = network(), np.random.default_rng(0).random((1, side, side), np.float32)
     with torch.inference_mode():
@@ -102,7 +102,7 @@ def main() -> None:
     print(f"S2  large images: seconds, MB; {torch.get_num_threads()} threads")
     head = ("image", "way", "seconds", "ratio", "peak", "beyond", "error")
     print("    {:<12}{:<14}{:>9}{:>8}{:>8}{:>8}{:>10}".format(*head))
-    error = differences(2000)
+    error = in_process("errors", 2000)
     for side in (2000, 4000):
         rounds = [{way: in_process(way, side) for way in WAYS} for _ in range(ROUNDS)]
         for way in WAYS:
@@ -118,6 +118,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
+        name, side = sys.argv[1], int(sys.argv[2])
+        print(json.dumps(errors(side) if name == "errors" else measure(name, side)))
     else:
         main()

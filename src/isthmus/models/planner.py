@@ -216,7 +216,8 @@ class _Planner:
         pieces = (until - time.monotonic()) / self.piece_seconds
         least, most = _BATCH
         batch = round(min(max(pieces / _STEPS, least), most))
-        self.pick(f"the largest of {least} to {most} with {_STEPS:,} steps", batch_size=batch)
+        says = f"from {least} to {most}, for about {_STEPS:,} steps or more if the time allows"
+        self.pick(says, batch_size=batch)
         batch = self.settings["batch_size"]
         if 4 * batch < _RETIMED * pieces:  # larger batches may take less time a piece
             self.piece_seconds = self._seconds()
@@ -275,4 +276,6 @@ def _multiple(side: float) -> int:
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return "not set"
     return f"{value['kind']} {value['channels']}" if isinstance(value, dict) else str(value)
