@@ -16,7 +16,8 @@ from support.discs import discs
 @cache
 def fitted(seed: int = 0, classes: int = 2, channels: int = 1) -> Segmenter:
     network = {"kind": "unet", "channels": [4]}
-    model = Segmenter(network, code_size=8, epochs=1, random_state=seed)
+    flips = [{"kind": "flip", "vertical": True}]
+    model = Segmenter(network, code_size=8, augmentations=flips, epochs=1, random_state=seed)
     return model.fit(*discs(8, classes=classes, channels=channels))
 
 

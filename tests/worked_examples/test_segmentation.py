@@ -55,4 +55,4 @@ def test_mean_iou_over_the_classes_of_an_image(example):
     close(scores.mean("iou"), correct["mean_iou"], example)
     close(mean_iou(prediction, target, classes), correct["mean_iou"], example)
     close(mask_squared_error(prediction, target), correct["mean_squared_error"], example)
-    close(scores.values["squared_error"], [correct["mean_squared_error"]] * 2, example)
+    close(scores.values["mask_squared_error"], [correct["mean_squared_error"]] * 2, example)
