@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -98,3 +100,17 @@ def test_the_links_lead_somewhere() -> None:
 
 def test_the_page_is_in_the_menu() -> None:
     assert "family.md" in (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+
+
+def test_the_exercise_of_lungs_runs_as_it_stands() -> None:
+    """Apart, since it registers a network."""
+    text = (ROOT / "docs" / "exercise-lungs.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
+    batch, difference, score = result.stdout.splitlines()
+    assert batch == "torch.Size([6, 1, 96, 96]) tensor([-1,  0,  1])"
+    assert float(difference.removeprefix("tensor(").rstrip(")")) < 1e-6
+    assert float(score.split()[0]) > 0.9
