@@ -12,6 +12,7 @@ from isthmus.core.errors import SettingError
 from isthmus.core.registry import Registry
 from isthmus.corruption import CORRUPTIONS
 from isthmus.data.augmentation import AUGMENTATIONS
+from isthmus.data.intensities import INTENSITIES
 from isthmus.data.scaling import SCALINGS
 from isthmus.inference.classical import RESTORERS
 from isthmus.latent.cluster import CLUSTERERS
@@ -29,6 +30,7 @@ REGISTRIES = [
     CORRUPTIONS,
     AUGMENTATIONS,
     SCALINGS,
+    INTENSITIES,
     OPTIMIZERS,
     SCHEDULES,
     METRICS,

@@ -61,7 +61,7 @@ def test_truth_values_become_0_and_1(tmp_path: Path) -> None:
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_npz(tmp_path: Path, labels: np.ndarray, save: object) -> None:
     values = np.arange(6.0).reshape(3, 2)
-    save(tmp_path / "x.npz", X=values, y=labels, other=np.zeros(1))  # type: ignore[operator]
+    save(tmp_path / "x.npz", X=values, y=labels, other=np.zeros(1))  # type: ignore[operator]  # a function
     data = read(tmp_path / "x.npz")
     np.testing.assert_array_equal(data.samples, values)
     assert data.labels is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -21,3 +22,9 @@ def fingerprint(array: NDArray[Any]) -> str:
     for _, part in chunks(array):
         digest.update(np.ascontiguousarray(part, kind).data)
     return digest.hexdigest()[:16]
+
+
+def fingerprint_of_all(arrays: Iterable[NDArray[Any]]) -> str:
+    """That of several arrays of any shapes, in their order, each looked at by itself."""
+    each = "".join(map(fingerprint, arrays))
+    return fingerprint(np.frombuffer(each.encode(), np.uint8))

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from isthmus.core.errors import DataError
 from isthmus.core.labels import IGNORED
 from isthmus.data.dataset import PIXEL_RANGES
-from isthmus.data.fingerprint import fingerprint
+from isthmus.data.fingerprint import fingerprint_of_all
 
 PARTS = ("train", "validation", "test")
 Value = int | str | Sequence[int | str]
@@ -119,8 +119,7 @@ class PairSet:
 
     def fingerprint(self) -> str:
         """A short name for the content of all images and label maps."""
-        each = "".join(fingerprint(one) for one in (*self.images, *self.masks))
-        return fingerprint(np.frombuffer(each.encode(), np.uint8))
+        return fingerprint_of_all((*self.images, *self.masks))
 
     def subset(self, indices: ArrayLike) -> PairSet:
         """Return the set of the chosen pairs, in the order of `indices`."""

@@ -145,7 +145,8 @@ class SavingMixin:
             network.load_state_dict(
                 {name.removeprefix(start): weight for name, weight in own.items()}, assign=True
             )
-            # The layout of training, so that a loaded model answers to the bit as the saved one.
+            # The layout of training, so that a loaded model answers to the bit as the saved one;
+            # torch's types do not know that a module takes it alone.
             network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self._take_numbers({name: tensors[name].numpy() for name in shapes})
 

@@ -25,7 +25,7 @@ from isthmus.core.settings import (
 )
 from isthmus.corruption import CORRUPTIONS
 from isthmus.data.augmentation import AUGMENTATIONS, ImageAugmentation
-from isthmus.data.fingerprint import fingerprint
+from isthmus.data.fingerprint import fingerprint_of_all
 from isthmus.data.intensities import INTENSITIES
 from isthmus.inference.segmentation import class_probabilities, resized, resized_labels
 from isthmus.models._base import MODELS
@@ -68,7 +68,7 @@ class _Network:
 
 @MODELS.register("segmenter")
 @dataclass(kw_only=True, eq=False, repr=False)
-class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # it has no types
+class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A label for every pixel: minimise E[ L(y, g(f(C(x)))) ] + Σ λ_k Ω_k, y being a label map.
 
     Images may have any sizes, ``(H, W)`` or ``(C, H, W)``; label maps ``(H, W)`` hold whole numbers
@@ -222,7 +222,7 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         )
         self.data_ = {
             "samples": len(X),
-            "fingerprint": fingerprint(np.concatenate([np.ravel(image) for image in X])),
+            "fingerprint": fingerprint_of_all(map(np.asarray, X)),
             "class_names": None if class_names is None else list(class_names),
         }
         self.history_ = history

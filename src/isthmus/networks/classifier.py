@@ -79,6 +79,7 @@ class Classified(Network):
 
     def __init__(self, network: Network, head: nn.Module) -> None:
         super().__init__(network.sample_shape, network.output_activation)
+        # A wrapper is of the kind that it wraps, which no other network tells of an instance.
         self.kind, self.code_shape = network.kind, network.code_shape  # type: ignore[misc]
         self.network, self.head = network, head
 

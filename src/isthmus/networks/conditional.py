@@ -29,6 +29,7 @@ class Conditional(Network):
 
     def __init__(self, encoder: Network, decoder: Network) -> None:
         super().__init__(encoder.sample_shape, encoder.output_activation)
+        # A wrapper is of the kind that it wraps, which no other network tells of an instance.
         self.kind, self.code_shape = encoder.kind, encoder.code_shape  # type: ignore[misc]
         self.classes = decoder.code_shape[0] - encoder.code_shape[0]
         self.encoder, self.decoder = encoder.without_decoder(), decoder.without_encoder()

@@ -88,7 +88,7 @@ class Benchmark:
         if not len(split.test):
             raise SettingError("A comparison needs test samples; set data.test above 0.")
         scaling = SCALINGS.build(comparison.settings(next(iter(comparison.models)))["scaling"])
-        # As in `fit`, which reads from the disk what does not fit the memory.
+        # As in `fit`, rows are read from the disk like an array, which their type does not say.
         scaling.fit(Rows(dataset.samples, split.train))  # type: ignore[arg-type]
         test = dataset.samples[split.test]
         target = np.asarray(scaling.apply(np.asarray(test, np.float32)), np.float32)

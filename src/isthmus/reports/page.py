@@ -155,4 +155,5 @@ def _cell(value: Cell) -> str | Markup:
 
 def _code(text: str) -> Markup:
     """Escaped text with what stands between backticks as code."""
+    # The text is escaped before tags of our own are put in.
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
