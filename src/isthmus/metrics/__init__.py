@@ -2,7 +2,13 @@
 
 from isthmus.metrics import classification, likelihood, reconstruction, restoration
 from isthmus.metrics._base import METRICS, Metric
-from isthmus.metrics.bootstrap import Estimate, bootstrap_mean, bootstrap_mean_of_seeds
+from isthmus.metrics.agreement import Agreement, agreement
+from isthmus.metrics.bootstrap import (
+    Estimate,
+    bootstrap,
+    bootstrap_mean,
+    bootstrap_mean_of_seeds,
+)
 from isthmus.metrics.clusters import cluster_scores
 from isthmus.metrics.code_space import (
     class_overlap,
@@ -46,6 +52,7 @@ from isthmus.metrics.uncertainty import expected_dice, pixel_entropy, structure_
 __all__ = [
     "MEASURES",
     "METRICS",
+    "Agreement",
     "Contraction",
     "ContractionMap",
     "Estimate",
@@ -57,6 +64,8 @@ __all__ = [
     "SegmentationTable",
     "SurfaceDistances",
     "active_units",
+    "agreement",
+    "bootstrap",
     "bootstrap_mean",
     "bootstrap_mean_of_seeds",
     "cells",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,6 +62,45 @@ def bootstrap_mean(
     if not len(values):
         raise DataError("There is no case to take a mean of; give at least one.")
     return _estimate(values[None], groups, resamples, seed)
+
+
+def bootstrap(
+    statistic: Callable[[NDArray[Any]], float],
+    values: NDArray[Any],
+    groups: NDArray[Any] | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Estimate:
+    """Any statistic of ``(N, ...)`` values, in place of the mean, with its percentile interval.
+
+    Draws for which the statistic is not defined (NaN) do not count.
+
+    Parameters
+    ----------
+    statistic
+        Takes cases ``(M, ...)``, some of them several times.
+    groups, resamples, seed
+        See `bootstrap_mean`.
+
+    Raises
+    ------
+    DataError
+        If there is no value.
+    """
+    values = np.asarray(values)
+    if not len(values):
+        raise DataError("There is no case to measure; give at least one.")
+    names = np.arange(len(values)) if groups is None else np.asarray(groups)
+    members = [np.flatnonzero(names == name) for name in np.unique(names)]
+    found = statistic(values)
+    if len(members) == 1:
+        return Estimate(found, np.nan, np.nan, len(values))
+    draws = np.random.default_rng(seed).integers(0, len(members), (resamples, len(members)))
+    drawn = [statistic(values[np.concatenate([members[i] for i in draw])]) for draw in draws]
+    known = np.array(drawn)[~np.isnan(drawn)]
+    low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
+    return Estimate(found, float(low), float(high), len(values))
 
 
 def bootstrap_mean_of_seeds(
