@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from isthmus.cli import app
@@ -89,6 +90,20 @@ def test_compare_pairs_the_same_samples(call: Call, digits: Path, trees: Path) -
     assert "binary cross-entropy" not in shown  # only one of them has it
     shown = call("compare", digits, digits).stdout
     assert "is 0 [0, 0]" in shown
+
+
+def test_panels_of_images(
+    call: Call, refuse: Refuse, trees: Path, digits: Path, here: Path
+) -> None:
+    assert call("reconstruct", digits, "digits", "p.png", "--panels").stdout.startswith("Drew 8")
+    first = (here / "p.png").read_bytes()
+    with Image.open(here / "p.png") as picture:
+        assert np.ptp(np.asarray(picture)) > 200
+    call("reconstruct", digits, "digits", "p.png", "--panels")
+    assert (here / "p.png").read_bytes() == first
+    assert "ends in .png" in refuse("reconstruct", digits, "digits", "p", "--panels")
+    assert "tables" in refuse("reconstruct", trees, "trees.csv", "t.png", "--panels")
+    assert not (here / "t.png").exists()
 
 
 def test_encode_decode_reconstruct(call: Call, trees: Path, digits: Path, here: Path) -> None:

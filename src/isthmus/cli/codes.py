@@ -47,11 +47,25 @@ def reconstruct(
     model: Model,
     source: Annotated[str, typer.Argument(help="File, folder or name of the data.")],
     out: Out,
+    panels: Annotated[
+        bool,
+        typer.Option(
+            "--panels",
+            help="Write one PNG instead: some images over their codes over their reconstructions.",
+        ),
+    ] = False,
 ) -> None:
     """Write data as the model rebuilds them.
 
     Example: `isthmus reconstruct runs/digits-2d digits pictures/`
+
+    Example: `isthmus reconstruct runs/digits-2d digits panels.png --panels`
     """
     from isthmus.recipes.apply import reconstruct_file
 
-    typer.echo(f"Wrote {reconstruct_file(model, source, out)} samples to {out}")
+    if panels:
+        from isthmus.reports.panels import write_panels
+
+        typer.echo(f"Drew {write_panels(model, source, out)} samples in {out}")
+    else:
+        typer.echo(f"Wrote {reconstruct_file(model, source, out)} samples to {out}")
