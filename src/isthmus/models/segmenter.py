@@ -151,6 +151,7 @@ class Segmenter(PredictingMixin, SavingMixin, _Network, BaseEstimator):  # type:
     verbose: bool = False
 
     task: ClassVar[str] = "segmentation"
+    plannable: ClassVar[bool] = True
 
     # -- settings ---------------------------------------------------------------------------
 

@@ -82,7 +82,7 @@ def start_run(
     for sentence in task.notes(dataset, parts):
         Observers(observers).told(f"Note: {sentence}")
     if recipe.plan:
-        plan = segmentation.plan(recipe, dataset, parts)
+        plan = task.plan(recipe, dataset, parts)
         recipe = recipe.planned(plan)
         model = recipe.build_model()
         Observers(observers).told(f"{plan}\n{_end(plan.seconds)}")
