@@ -97,6 +97,15 @@ def test_two_segmenters_are_compared_case_by_case(disc_runs: Path, call: Call) -
     assert f"Dice: {two} minus {one} is {difference} over {len(groups)} paired samples" in shown
 
 
+def test_segmenters_have_no_codes_to_be_drawn(disc_runs: Path, digits: Path, here: Path) -> None:
+    for first, second in (("one", "two"), (digits, "one")):
+        result = call_app("compare", disc_runs / first, disc_runs / second, "--out", "x.png")
+        assert result.exit_code == 1
+        assert "holds a segmenter, which gives label maps but no codes" in result.stderr
+        assert not result.stdout
+        assert not list(here.iterdir())
+
+
 def test_cases_without_a_value_drop_out(disc_runs: Path, call: Call, here: Path) -> None:
     runs = []
     for name, empty in (("one", [0]), ("two", [1, 2])):

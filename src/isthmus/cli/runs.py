@@ -78,8 +78,15 @@ def compare(
             "--data and --set belong to a comparison, which is given alone; remove them to compare"
             " runs."
         )
-    if out is not None and out.suffix.lower() != ".png":
-        raise SettingError(f"The codes of runs are drawn as a picture: give a .png, not '{out}'.")
+    if out is not None:
+        from isthmus.recipes.inputs import load_autoencoder
+
+        if out.suffix.lower() != ".png":
+            raise SettingError(
+                f"The codes of runs are drawn as a picture: give a .png, not '{out}'."
+            )
+        for run in runs:
+            load_autoencoder(run)  # before anything is printed
     _compare_runs(runs)
     if out is not None:
         from isthmus.reports.spaces import write_spaces
