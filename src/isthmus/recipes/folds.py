@@ -14,7 +14,13 @@ from isthmus.metrics.overlap import nan_mean
 from isthmus.models import Ensemble, load
 from isthmus.recipes import segmentation
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.runner import has_recipe, read_recipe, start_run, with_whole_paths
+from isthmus.recipes.runner import (
+    Run,
+    has_recipe,
+    read_recipe,
+    start_run,
+    with_whole_paths,
+)
 from isthmus.recipes.schema import Recipe
 from isthmus.training import Observer
 
@@ -29,6 +35,7 @@ def train_folds(
     resume: bool = False,
     observers: Sequence[Observer] = (),
     tell: Callable[[str], None] = lambda line: None,
+    finished: Callable[[Run], object] = lambda run: None,
 ) -> Evaluation:
     """Train a segmenter once for each fold, and score what the folds are together.
 
@@ -50,6 +57,8 @@ def train_folds(
         Go on with the folds that the folder holds.
     observers, tell
         Told of each training, and of each fold in words.
+    finished
+        Given the run of each fold that is trained, such as to `isthmus.reports.write_report`.
 
     Raises
     ------
@@ -69,7 +78,7 @@ def train_folds(
         tell(f"Fold {number} of {count}")
         if not (place / "evaluation.json").is_file():
             own = of_fold(recipe, (number, count))
-            start_run(own, place, resume=has_recipe(place), observers=observers)
+            finished(start_run(own, place, resume=has_recipe(place), observers=observers))
     dataset, parts = segmentation.read_data(recipe.data)
     single = [Evaluation.load(place) for place in places]
     if len(parts.test):
