@@ -59,6 +59,8 @@ class Evaluation:
     details
         Columns of what else is known of each sample, which `save` writes as ``cases.csv``, and
         `load` leaves there.
+    predicted
+        What the task keeps of the model's predictions for a report, which `save` leaves out.
     """
 
     values: dict[str, dict[str, Array]]
@@ -67,6 +69,7 @@ class Evaluation:
     facts: dict[str, float]
     part: str = "test"
     details: dict[str, Array] = field(default_factory=dict)
+    predicted: Any = None
 
     @property
     def cases(self) -> int:

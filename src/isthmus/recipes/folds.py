@@ -128,8 +128,7 @@ def _of_ensemble(
 ) -> Evaluation:
     """Scores of all folds together on the test part, beside the mean of the folds by case."""
     found = segmentation.predict(Ensemble([load(place) for place in places]), test, asked)
-    scores = segmentation.score_maps(found.maps, test)
-    own = segmentation.columns(scores, found.maps, test, asked) | found.columns
+    own = segmentation.columns(found.scores, found.maps, test, asked) | found.columns
     means = {
         method: {
             measure: np.apply_along_axis(
@@ -140,7 +139,7 @@ def _of_ensemble(
         for method, columns in single[0].values.items()
     }
     values = {"model": own, _SINGLE: means.pop("model"), **means}
-    facts = segmentation.failures(scores) | {"seconds per image": found.seconds / len(test)}
+    facts = segmentation.failures(found.scores) | {"seconds per image": found.seconds / len(test)}
     return Evaluation(values, test.groups, single[0].data, facts)
 
 

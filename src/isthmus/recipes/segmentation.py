@@ -24,6 +24,7 @@ from isthmus.metrics import (
     field_of_view_scores,
     mean_iou,
     membrane_scores,
+    pixel_entropy,
     segmentation_scores,
 )
 from isthmus.models.planner import SegmenterPlan, plan_segmenter
@@ -36,6 +37,7 @@ Labels = NDArray[np.int16]
 # What is asked for, by its name in `isthmus.metrics`.
 _OF_PROBABILITIES = {"auc": "AUC", "average_precision": "average precision"}
 _OF_CELLS = {"adapted_rand_error": "adapted Rand error", "variation_of_information": "VI"}
+SHOWN = 4  # images of a kind in a report
 _COMMON = (128, 128)  # size in which label maps are averaged
 
 
@@ -162,11 +164,12 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     asked = model.data_.get("measures", ())
     own = predict(model, test, asked)
     untrained = predict(model.untrained(), test, asked)
-    predicted = {"model": own.maps, "untrained network": untrained.maps}
-    predicted["most frequent class"] = _by_place(train, test)
+    baselines = {"most frequent class": _by_place(train, test)}
     if len(test.class_names) == 2:
-        predicted["Otsu threshold"] = _by_threshold(train, test)
-    scores = {method: score_maps(maps, test) for method, maps in predicted.items()}
+        baselines["Otsu threshold"] = _by_threshold(train, test)
+    predicted = {"model": own.maps, "untrained network": untrained.maps, **baselines}
+    scores = {"model": own.scores, "untrained network": untrained.scores}
+    scores |= {method: score_maps(maps, test) for method, maps in baselines.items()}
     values = {
         method: columns(scores[method], maps, test, asked) for method, maps in predicted.items()
     }
@@ -174,32 +177,56 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     values["untrained network"] |= untrained.columns
     facts = {**failures(scores["model"]), "seconds per image": own.seconds / len(test)}
     details = case_columns(scores["model"], predicted["model"], test)
-    return Evaluation(values, test.groups, test.fingerprint(), facts, part, details)
+    return Evaluation(values, test.groups, test.fingerprint(), facts, part, details, own)
 
 
 class Predicted(NamedTuple):
-    """Label maps of images, measures of their probabilities, and the seconds of it all."""
+    """What a model made of images.
+
+    Attributes
+    ----------
+    maps, scores
+        Label maps, and their scores.
+    columns
+        Measures of the probabilities, by name.
+    uncertain
+        The `isthmus.metrics.pixel_entropy` of the `SHOWN` images with the least Dice, by place.
+    seconds
+        That the segmentation took.
+    """
 
     maps: list[Labels]
+    scores: list[SegmentationScores]
     columns: dict[str, NDArray[np.float64]]
+    uncertain: dict[int, NDArray[np.float32]]
     seconds: float
 
 
 def predict(model: Any, test: PairSet, measures: Sequence[str] = ()) -> Predicted:
-    """Segment images one after another, so that probabilities of one are held at a time."""
+    """Segment and score images one after another; probabilities of one are held at a time."""
     maps: list[Labels] = []
+    cases: list[SegmentationScores] = []
+    worst: list[tuple[float, int]] = []
+    uncertain: dict[int, NDArray[np.float32]] = {}
     found: dict[str, list[float]] = {name: [] for name in _OF_PROBABILITIES if name in measures}
-    seconds = 0.0
-    for image, mask in zip(test.images, test.masks, strict=True):
+    classes, seconds = range(1, len(test.class_names)), 0.0
+    for place, (image, mask) in enumerate(zip(test.images, test.masks, strict=True)):
         began = time.perf_counter()
         (p,) = model.predict_proba([image])
         maps.append(p.argmax(0).astype(np.int16))
         seconds += time.perf_counter() - began
+        cases.append(segmentation_scores(maps[-1], mask, classes))
+        if not np.isnan(dice := cases[-1].mean("dice")):
+            worst = sorted([*worst, (dice, place)])[:SHOWN]
+            if (dice, place) in worst:
+                uncertain[place] = pixel_entropy(p)
+                uncertain = {one: uncertain[one] for _, one in worst}
         if found:
             scores = field_of_view_scores(p[1], mask == 1, mask != IGNORED)
             for name, values in found.items():
                 values.append(scores[_OF_PROBABILITIES[name]])
-    return Predicted(maps, {name: np.array(values) for name, values in found.items()}, seconds)
+    of_probabilities = {name: np.array(values) for name, values in found.items()}
+    return Predicted(maps, cases, of_probabilities, uncertain, seconds)
 
 
 def score_maps(maps: list[Labels], test: PairSet) -> list[SegmentationScores]:
