@@ -122,8 +122,13 @@ class Evaluation:
         with atomic_file(folder / _CASES) as temporary:
             np.savez_compressed(temporary, allow_pickle=False, **arrays)
         if self.details:
-            write_table(folder / "cases.csv", self.details)
+            self.write_cases(folder / "cases.csv")
         write_text(folder / _FILE, json.dumps(self.summary(), indent=2))
+
+    def write_cases(self, path: Path) -> None:
+        """Write a table of the samples: their `details`, or else the model's values."""
+        groups = {} if self.groups is None else {"group": self.groups}
+        write_table(path, self.details or groups | self.values["model"])
 
     @classmethod
     def load(cls, folder: Path) -> Evaluation:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
-from isthmus.core.errors import DataError, SettingError
+from isthmus.core.errors import SettingError
 from isthmus.core.labels import IGNORED
-from isthmus.data import CATALOGUE, PairSet, Split, read_pairs
+from isthmus.data import PairSet, Split, read_pairs
 from isthmus.data.fingerprint import fingerprint
-from isthmus.data.pairs import PARTS, PairReading
+from isthmus.data.pairs import PARTS
 from isthmus.inference.segmentation import resized, resized_labels
 from isthmus.metrics import (
     MEASURES,
@@ -29,7 +28,7 @@ from isthmus.metrics import (
 )
 from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.inputs import column_names
+from isthmus.recipes.inputs import read_pairs_like
 from isthmus.recipes.schema import DataSettings, Recipe
 
 Array = NDArray[Any]
@@ -91,44 +90,23 @@ def evaluate_parts(model: Any, dataset: PairSet, parts: Split, part: str) -> Eva
     return evaluate(model, dataset.subset(parts.train), dataset.subset(parts.test), part)
 
 
-def evaluate_on(model: Any, settings: DataSettings, source: str) -> Evaluation:
+def evaluate_on(model: Any, settings: DataSettings, source: str, **reading: Any) -> Evaluation:
     """Score a model on other data; the baselines are fitted to its own training images.
 
     A fact says how many of the other images it has learnt from, if there are any.
+
+    Parameters
+    ----------
+    reading
+        How the other data are read, see `isthmus.data.read_pairs`, where that is not known.
     """
     dataset, parts = read_data(settings)
-    train, other = dataset.subset(parts.train), _read_other(source, settings, dataset)
+    train, other = dataset.subset(parts.train), read_pairs_like(dataset, settings, source, reading)
     evaluation = evaluate(model, train, other, "other")
     known = {fingerprint(image) for image in train.images}
     if again := sum(fingerprint(image) in known for image in other.images):
         evaluation.facts["images that the model has learnt from"] = float(again)
     return evaluation
-
-
-def _read_other(source: str, settings: DataSettings, own: PairSet) -> PairSet:
-    """Data of another origin: mask values as a known set has them, else those of the run.
-
-    Groups are taken from the column that the run names, where the other data have it.
-    """
-    reading: dict[str, Any] = {"colour": own.channels == 3, "every_class": False}
-    if source not in CATALOGUE:
-        known = CATALOGUE.get(settings.source or "")
-        like = vars(known.pairs if known and known.pairs else PairReading())
-        given = {key: value for key, value in settings.pairs().items() if value is not None}
-        mine = {key: like[key] for key in settings.pairs()} | given
-        path = Path(source)
-        table = path / mine["index"] if path.is_dir() else path
-        there = column_names(table) if table.is_file() else []
-        absent = {} if mine["groups"] in there else {"groups": None}
-        reading = {**mine, **absent, **reading}
-    other = read_pairs(source, **reading)
-    if other.class_names != own.class_names:
-        raise DataError(
-            f"{source} has the classes {', '.join(other.class_names)}, but this model was trained"
-            f" on {', '.join(own.class_names)}; give its folder, whose masks are then read by the"
-            " values of the run."
-        )
-    return other
 
 
 def notes(dataset: PairSet, parts: Split) -> list[str]:
