@@ -14,6 +14,7 @@ from isthmus.metrics.overlap import nan_mean
 from isthmus.models import Ensemble, load
 from isthmus.recipes import segmentation
 from isthmus.recipes.evaluation import Evaluation
+from isthmus.recipes.predicting import predict
 from isthmus.recipes.runner import (
     Run,
     has_recipe,
@@ -127,7 +128,7 @@ def _of_ensemble(
     places: Sequence[Path], test: PairSet, single: Sequence[Evaluation], asked: Sequence[str]
 ) -> Evaluation:
     """Scores of all folds together on the test part, beside the mean of the folds by case."""
-    found = segmentation.predict(Ensemble([load(place) for place in places]), test, asked)
+    found = predict(Ensemble([load(place) for place in places]), test, asked)
     own = segmentation.columns(found.scores, found.maps, test, asked) | found.columns
     means = {
         method: {

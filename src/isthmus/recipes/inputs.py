@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,12 @@ from pydantic import ValidationError
 
 from isthmus.core.errors import DataError, ModelFileError, SettingError
 from isthmus.core.registry import explain, nearest
-from isthmus.data import CATALOGUE, DataSet, PairSet, read, read_pairs
+from isthmus.data import DataSet, read
 from isthmus.data.csv_files import load_csv
 from isthmus.data.images import ImageSettings
-from isthmus.data.pairs import PairReading
 from isthmus.data.reading import Reading, form_of
 from isthmus.data.tables import TableSettings
 from isthmus.models import load
-from isthmus.recipes.schema import DataSettings
 
 
 def load_autoencoder(folder: Path) -> Any:
@@ -75,41 +72,6 @@ def read_for(model: Any, source: str) -> DataSet:
             f" trained on {_shape(model.sample_shape_)}."
         )
     return dataset
-
-
-def read_pairs_like(
-    own: PairSet, settings: DataSettings, source: str, given: Mapping[str, Any]
-) -> PairSet:
-    """Read images with label maps of another origin as those of a run, `own`, were read.
-
-    Mask values are those that are `given`, else those of a known set, else those of the run; so
-    with the other settings of `isthmus.data.read_pairs`. Groups are taken from the column that the
-    run names, where the other data have it.
-
-    Raises
-    ------
-    DataError
-        If the classes are others.
-    """
-    reading: dict[str, Any] = {}
-    if source not in CATALOGUE:
-        known = CATALOGUE.get(settings.source or "")
-        like = vars(known.pairs if known and known.pairs else PairReading())
-        stated = {key: value for key, value in settings.pairs().items() if value is not None}
-        reading = {key: like[key] for key in settings.pairs()} | stated
-        path = Path(source)
-        table = path / reading["index"] if path.is_dir() else path
-        there = column_names(table) if table.is_file() else []
-        reading |= {} if reading["groups"] in there else {"groups": None}
-    reading |= {**given, "colour": own.channels == 3, "every_class": False}
-    other = read_pairs(source, **reading)
-    if other.class_names != own.class_names:
-        raise DataError(
-            f"{source} has the classes {', '.join(other.class_names)}, but this model was trained"
-            f" on {', '.join(own.class_names)}; say which mask values are which of these, such as"
-            f" --value {own.class_names[0]}=0."
-        )
-    return other
 
 
 def told(model: Any, dataset: DataSet) -> tuple[Any, ...]:

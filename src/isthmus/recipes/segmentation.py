@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
-from isthmus.core.errors import SettingError
-from isthmus.core.labels import IGNORED
-from isthmus.data import PairSet, Split, read_pairs
+from isthmus.core.errors import DataError, SettingError
+from isthmus.data import CATALOGUE, PairSet, Split, read_pairs
 from isthmus.data.fingerprint import fingerprint
-from isthmus.data.pairs import PARTS
+from isthmus.data.pairs import PARTS, PairReading
 from isthmus.inference.segmentation import resized, resized_labels
 from isthmus.metrics import (
     MEASURES,
     SegmentationScores,
     cells,
-    field_of_view_scores,
     mean_iou,
     membrane_scores,
-    pixel_entropy,
-    segmentation_scores,
 )
 from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.inputs import read_pairs_like
+from isthmus.recipes.inputs import column_names
+from isthmus.recipes.predicting import predict, score_maps
 from isthmus.recipes.schema import DataSettings, Recipe
 
 Array = NDArray[Any]
 Labels = NDArray[np.int16]
 # What is asked for, by its name in `isthmus.metrics`.
-_OF_PROBABILITIES = {"auc": "AUC", "average_precision": "average precision"}
 _OF_CELLS = {"adapted_rand_error": "adapted Rand error", "variation_of_information": "VI"}
-SHOWN = 4  # images of a kind in a report
 _COMMON = (128, 128)  # size in which label maps are averaged
 
 
@@ -101,12 +96,40 @@ def evaluate_on(model: Any, settings: DataSettings, source: str, **reading: Any)
         How the other data are read, see `isthmus.data.read_pairs`, where that is not known.
     """
     dataset, parts = read_data(settings)
-    train, other = dataset.subset(parts.train), read_pairs_like(dataset, settings, source, reading)
+    train, other = dataset.subset(parts.train), _read_other(source, settings, dataset, reading)
     evaluation = evaluate(model, train, other, "other")
     known = {fingerprint(image) for image in train.images}
     if again := sum(fingerprint(image) in known for image in other.images):
         evaluation.facts["images that the model has learnt from"] = float(again)
     return evaluation
+
+
+def _read_other(
+    source: str, settings: DataSettings, own: PairSet, given: Mapping[str, Any]
+) -> PairSet:
+    """Data of another origin: mask values as given, as a known set has them, else as the run.
+
+    Groups are taken from the column that the run names, where the other data have it.
+    """
+    reading: dict[str, Any] = {"colour": own.channels == 3, "every_class": False, **given}
+    if source not in CATALOGUE:
+        known = CATALOGUE.get(settings.source or "")
+        like = vars(known.pairs if known and known.pairs else PairReading())
+        stated = {key: value for key, value in settings.pairs().items() if value is not None}
+        mine = {key: like[key] for key in settings.pairs()} | stated
+        path = Path(source)
+        table = path / mine["index"] if path.is_dir() else path
+        there = column_names(table) if table.is_file() else []
+        absent = {} if mine["groups"] in there else {"groups": None}
+        reading = {**mine, **absent, **reading}
+    other = read_pairs(source, **reading)
+    if other.class_names != own.class_names:
+        raise DataError(
+            f"{source} has the classes {', '.join(other.class_names)}, but this model was trained"
+            f" on {', '.join(own.class_names)}; say which mask values are which of these, such as"
+            f" --value {own.class_names[0]}=0."
+        )
+    return other
 
 
 def notes(dataset: PairSet, parts: Split) -> list[str]:
@@ -156,64 +179,6 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     facts = {**failures(scores["model"]), "seconds per image": own.seconds / len(test)}
     details = case_columns(scores["model"], predicted["model"], test)
     return Evaluation(values, test.groups, test.fingerprint(), facts, part, details, own)
-
-
-class Predicted(NamedTuple):
-    """What a model made of images.
-
-    Attributes
-    ----------
-    maps, scores
-        Label maps, and their scores.
-    columns
-        Measures of the probabilities, by name.
-    uncertain
-        The `isthmus.metrics.pixel_entropy` of the `SHOWN` images with the least Dice, by place.
-    seconds
-        That the segmentation took.
-    """
-
-    maps: list[Labels]
-    scores: list[SegmentationScores]
-    columns: dict[str, NDArray[np.float64]]
-    uncertain: dict[int, NDArray[np.float32]]
-    seconds: float
-
-
-def predict(model: Any, test: PairSet, measures: Sequence[str] = ()) -> Predicted:
-    """Segment and score images one after another; probabilities of one are held at a time."""
-    maps: list[Labels] = []
-    cases: list[SegmentationScores] = []
-    worst: list[tuple[float, int]] = []
-    uncertain: dict[int, NDArray[np.float32]] = {}
-    found: dict[str, list[float]] = {name: [] for name in _OF_PROBABILITIES if name in measures}
-    classes, seconds = range(1, len(test.class_names)), 0.0
-    for place, (image, mask) in enumerate(zip(test.images, test.masks, strict=True)):
-        began = time.perf_counter()
-        (p,) = model.predict_proba([image])
-        maps.append(p.argmax(0).astype(np.int16))
-        seconds += time.perf_counter() - began
-        cases.append(segmentation_scores(maps[-1], mask, classes))
-        if not np.isnan(dice := cases[-1].mean("dice")):
-            worst = sorted([*worst, (dice, place)])[:SHOWN]
-            if (dice, place) in worst:
-                uncertain[place] = pixel_entropy(p)
-                uncertain = {one: uncertain[one] for _, one in worst}
-        if found:
-            scores = field_of_view_scores(p[1], mask == 1, mask != IGNORED)
-            for name, values in found.items():
-                values.append(scores[_OF_PROBABILITIES[name]])
-    of_probabilities = {name: np.array(values) for name, values in found.items()}
-    return Predicted(maps, cases, of_probabilities, uncertain, seconds)
-
-
-def score_maps(maps: list[Labels], test: PairSet) -> list[SegmentationScores]:
-    """Scores of predicted label maps, class by class but for the background."""
-    classes = range(1, len(test.class_names))
-    return [
-        segmentation_scores(map_, mask, classes)
-        for map_, mask in zip(maps, test.masks, strict=True)
-    ]
 
 
 def columns(

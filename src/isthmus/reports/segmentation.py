@@ -14,9 +14,10 @@ from isthmus.core.errors import SettingError
 from isthmus.core.files import atomic_file
 from isthmus.data import PairSet
 from isthmus.metrics import measure_of
+from isthmus.recipes.predicting import SHOWN
 from isthmus.recipes.runner import Run
 from isthmus.recipes.schema import Recipe
-from isthmus.recipes.segmentation import SHOWN, notes, read_data
+from isthmus.recipes.segmentation import notes, read_data
 from isthmus.reports import figures
 from isthmus.reports.overlays import case_of, case_panel, piece_panel
 from isthmus.reports.page import Cell, Drawing, Fact, Section, Table
