@@ -54,6 +54,12 @@ def test_segment_then_score(call: Call, run: Path, scans: Path, here: Path) -> N
     assert table["dice"].median() > 0.7  # type: ignore[operator]  # a column of numbers
 
 
+def test_segment_a_named_set(call: Call, run: Path, here: Path) -> None:
+    shown = call("segment", run, "made-lungs", "maps").stdout
+    assert "Wrote 60 label maps to maps" in shown
+    assert "'made-lungs'" in call_app("segment", run, "made-lung", "other").stderr
+
+
 def test_score_of_numbered_classes(call: Call, here: Path) -> None:
     data = write_discs(here / "three", 4, classes=3)
     shown = call("score", data / "masks", data / "masks", "--labels", 3)
