@@ -54,6 +54,12 @@ def test_segment_then_score(call: Call, run: Path, scans: Path, here: Path) -> N
     assert table["dice"].median() > 0.7  # type: ignore[operator]  # a column of numbers
 
 
+def test_segment_a_named_set(call: Call, run: Path, here: Path) -> None:
+    shown = call("segment", run, "made-lungs", "maps").stdout
+    assert "Wrote 60 label maps to maps" in shown
+    assert "'made-lungs'" in call_app("segment", run, "made-lung", "other").stderr
+
+
 def test_score_of_numbered_classes(call: Call, here: Path) -> None:
     data = write_discs(here / "three", 4, classes=3)
     shown = call("score", data / "masks", data / "masks", "--labels", 3)
@@ -116,9 +122,16 @@ def test_folds(call: Call, refuse: Callable[..., str], here: Path) -> None:
     shown = call("train", "discs.toml", "--folds", 2, *quick)
     assert "Fold 2 of 2" in shown.stdout
     assert "single folds, mean" in shown.stdout
-    assert shown.stdout.endswith("Folds:  runs/discs\n")
+    assert shown.stdout.endswith("Folds:   runs/discs\nReports: runs/discs/fold-*/report.html\n")
+    reports = [here / "runs" / "discs" / f"fold-{number}" / "report.html" for number in (1, 2)]
+    assert "images, worst first" in reports[0].read_text()
+    assert all(report.is_file() for report in reports)
+    written = reports[0].stat().st_mtime_ns
+    reports[1].unlink()
     (here / "runs" / "discs" / "fold-2" / "evaluation.json").unlink()
     again = call("train", "runs/discs", "--resume")
+    assert reports[1].is_file()
+    assert reports[0].stat().st_mtime_ns == written  # a finished fold is left as it is
     table = [text.stdout[text.stdout.index("\nmodel") :] for text in (shown, again)]
     assert table[0].split("seconds")[0] == table[1].split("seconds")[0]
     call("segment", "runs/discs", "data/images", "maps")

@@ -97,6 +97,15 @@ def test_two_segmenters_are_compared_case_by_case(disc_runs: Path, call: Call) -
     assert f"Dice: {two} minus {one} is {difference} over {len(groups)} paired samples" in shown
 
 
+def test_segmenters_have_no_codes_to_be_drawn(disc_runs: Path, digits: Path, here: Path) -> None:
+    for first, second in (("one", "two"), (digits, "one")):
+        result = call_app("compare", disc_runs / first, disc_runs / second, "--out", "x.png")
+        assert result.exit_code == 1
+        assert "holds a segmenter, which gives label maps but no codes" in result.stderr
+        assert not result.stdout
+        assert not list(here.iterdir())
+
+
 def test_cases_without_a_value_drop_out(disc_runs: Path, call: Call, here: Path) -> None:
     runs = []
     for name, empty in (("one", [0]), ("two", [1, 2])):
@@ -157,6 +166,68 @@ def test_values_of_a_known_set_go_to_a_folder(
     assert "12 other samples" in call("evaluate", "run", "--data", "./covid-ct").stdout
     sentence = refuse("evaluate", "run", "--data", "covid-ct")
     assert "the classes background, infection, but this model was trained on" in sentence
+
+
+def test_other_masks_may_have_other_values_and_every_case_is_told(
+    disc_runs: Path, call: Call, refuse: Refuse, here: Path
+) -> None:
+    """The same discs, drawn with other values, in a folder of another name, with patients."""
+    run = disc_runs / "one"
+    write_discs(here / "same", 5, seed=5)
+    write_discs(here / "other", 5, seed=5)
+    (here / "other/masks").rename(here / "other/drawn")
+    for path in (here / "other/drawn").iterdir():
+        with Image.open(path) as image:
+            pixels = np.where(np.array(image) > 0, 7, 3).astype(np.uint8)
+        pixels[0] = 9
+        write_images(path.parent, pixels[None], [path.name])
+    rows = [f"d{number:02d},{number // 2}" for number in range(5)]
+    (here / "other/index.csv").write_text("\n".join(["file,person", *rows]))
+    other = ("--data", "other", "--masks", "drawn", "--value", "background=3")
+    other += ("--value", "disc=7", "--ignore", "9", "--groups", "person")
+    shown = call("evaluate", run, *other, "--cases", "tables/other.csv").stdout
+    assert shown.endswith("Cases: tables/other.csv\n")
+    call("evaluate", run, "--data", "same", "--cases", "same.parquet")
+    cases, same = pl.read_csv("tables/other.csv"), pl.read_parquet("same.parquet")
+    assert cases.columns == ["name", "group", *same.columns[1:]]
+    assert same.columns[1:] == pl.read_csv(run / "cases.csv").columns[2:]
+    assert set(cases["name"]) == set(same["name"]) == {row.split(",")[0] for row in rows}
+    assert f"{cases['dice/disc'].mean():.4g} [" in shown
+    for one, another in zip(
+        cases.sort("name").iter_rows(named=True),
+        same.sort("name").iter_rows(named=True),
+        strict=True,
+    ):
+        assert one["group"] == int(one["name"][1:]) // 2
+        assert one["pixels/disc"] <= another["pixels/disc"]  # but for the row that is ignored
+    # -- what cannot be used
+    assert "'./nowhere'" in refuse("evaluate", run, "--data", "./nowhere", "--cases", "a.csv")
+    assert "to .csv or .parquet, not to 'a.txt'" in refuse(
+        "evaluate", run, "--data", "same", "--cases", "a.txt"
+    )
+    assert "is what is read" in refuse("evaluate", run, "--data", "same", "--cases", "same")
+    assert "say which mask values are which of these" in refuse(
+        "evaluate", run, "--data", "same", "--value", "background=0", "--value", "ring=255"
+    )
+    assert "--value is written CLASS=VALUE" in refuse(
+        "evaluate", run, "--data", "same", "--value", "disc"
+    )
+    for option in (("--cases", "a.csv"), ("--value", "background=0"), ("--groups", "person")):
+        assert "are for other data, which are given by --data" in refuse("evaluate", run, *option)
+
+
+def test_each_sample_of_an_autoencoder_is_told(
+    digits: Path, call: Call, refuse: Refuse, here: Path
+) -> None:
+    samples = np.random.default_rng(0).uniform(0, 16, (6, 8, 8)).astype(np.uint8)
+    np.save(here / "x.npy", samples)
+    call("evaluate", digits, "--data", "x.npy", "--cases", "cases.csv")
+    model = isthmus.load(digits)
+    squared = np.square(model.reconstruct(samples) - samples).mean((1, 2))
+    found = pl.read_csv("cases.csv")["mean_squared_error"].to_numpy()
+    np.testing.assert_allclose(found / found.sum(), squared / squared.sum(), rtol=1e-4)
+    sentence = refuse("evaluate", digits, "--data", "x.npy", "--value", "a=0", "--value", "b=1")
+    assert "--groups are for segmenters; leave them out" in sentence
 
 
 def test_a_run_goes_on_as_if_it_had_not_been_stopped(call: Call, scans: Path, here: Path) -> None:

@@ -34,6 +34,14 @@ def test_probabilities_are_the_mean_of_the_members(flips: bool) -> None:
         np.testing.assert_array_equal(maps[place], found.argmax(0))
 
 
+def test_one_image_gives_one_result() -> None:
+    (image,) = discs(1, seed=1)[0]
+    ensemble = Ensemble([fitted(0), fitted(1)])
+    np.testing.assert_array_equal(ensemble.predict(image), ensemble.predict([image])[0])
+    np.testing.assert_array_equal(ensemble.predict_proba(image), ensemble.predict_proba([image])[0])
+    assert ensemble.predict(np.stack([image, image])).shape == (2, *image.shape)
+
+
 def test_one_member_is_itself() -> None:
     images = discs(2, seed=1)[0]
     for one, other in zip(

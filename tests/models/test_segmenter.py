@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 import isthmus
 from isthmus import Segmenter
@@ -55,6 +56,44 @@ def test_predictions_have_the_images_size_and_probabilities_add_up(fitted: Segme
         assert found.shape == (2, *size)
         np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
         np.testing.assert_array_equal(fitted.predict([image])[0], found.argmax(0))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_array_gives_an_array_and_a_list_a_list(channels: int) -> None:
+    """One image is an array of as many axes as the images have; one axis more is a stack."""
+    model = segmenter(epochs=0).fit(*discs(4, channels=channels, classes=3))
+    (image,) = discs(1, channels=channels, seed=1)[0]
+    size = image.shape[-2:]
+    for given, shape in [
+        (image, ()),
+        (image[None], (1,)),  # of a grey model (1, H, W): a stack of one, as of any number
+        (np.stack([image, image[..., ::-1]]), (2,)),
+    ]:
+        labels, p = model.predict(given), model.predict_proba(given)
+        assert (labels.shape, labels.dtype) == ((*shape, *size), np.int16)
+        assert (p.shape, p.dtype) == ((*shape, 3, *size), np.float32)
+        each = [given] if not shape else list(given)
+        np.testing.assert_array_equal(labels.reshape(-1, *size), model.predict(each))
+        np.testing.assert_array_equal(p.reshape(-1, 3, *size), model.predict_proba(each))
+    ragged = np.empty(2, object)
+    ragged[:] = [image, image[..., 2:]]
+    assert [one.shape for one in model.predict(ragged)] == [size, (size[0], size[1] - 2)]
+    assert model.predict([]) == []
+
+
+def test_arrays_that_hold_no_image(fitted: Segmenter) -> None:
+    coloured = segmenter(epochs=0).fit(*discs(4, channels=3))
+    for model, shape, words in [
+        (coloured, (24, 20), "An image has 1 channels where 3 are needed"),
+        (coloured, (24, 20, 3), "An image has 24 channels where 3 are needed"),
+        (fitted, (20,), r"An image has shape \(20,\)"),
+        (fitted, (2, 3, 24, 20), "An image has 3 channels where 1 are needed"),
+        (fitted, (0, 24, 20), "There are no images"),
+    ]:
+        with pytest.raises(DataError, match=words):
+            model.predict(np.zeros(shape, np.uint8))
+    with pytest.raises(NotFittedError):
+        Segmenter().predict(np.zeros((24, 20), np.uint8))
 
 
 def test_several_classes_and_colours() -> None:

@@ -15,9 +15,10 @@ from isthmus.models import Ensemble
 from isthmus.recipes import find_recipe, parse_recipe
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.folds import fold_folders, of_fold, train_folds
+from isthmus.recipes.predicting import score_maps
 from isthmus.recipes.runner import read_recipe
 from isthmus.recipes.segment import load_ensemble
-from isthmus.recipes.segmentation import read_data, score_maps
+from isthmus.recipes.segmentation import read_data
 from support.disc_files import disc_recipe, write_discs
 
 GROUPS = r"data.groups='^(p\d+)'"

@@ -11,8 +11,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from isthmus.core.errors import SettingError
 from isthmus.data import PairSet
 from isthmus.metrics import cells, measure_of, membrane_scores
+from isthmus.recipes.predicting import predict, score_maps
 from isthmus.recipes.runner import Run, evaluate_on, start_run
-from isthmus.recipes.segmentation import columns, predict, score_maps
+from isthmus.recipes.segmentation import columns
 from support.disc_files import disc_recipe, write_discs
 
 ALL = ("auc", "average_precision", "adapted_rand_error", "variation_of_information")

@@ -15,7 +15,9 @@ from PIL import Image
 import isthmus
 from isthmus import Autoencoder, Segmenter
 from isthmus.core.errors import DataError, SettingError
-from isthmus.data import overlay
+from isthmus.data import make_pairs, overlay
+from isthmus.data import read as read_samples
+from isthmus.data.pixels import convert
 from isthmus.metrics import expected_dice, pixel_entropy, structure_entropy
 from isthmus.models import Ensemble
 from isthmus.recipes import segment
@@ -173,6 +175,39 @@ def test_colour_becomes_grey_for_a_model_of_grey_images(run: Path, tmp_path: Pat
     (labels,) = isthmus.load(run).predict([image])
     np.testing.assert_array_equal(read(tmp_path / "out" / "a.png"), labels)
     assert read(tmp_path / "out" / "a.masked.png").shape == image.shape
+
+
+def test_named_sets_are_segmented(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made ones, those of images with masks in a folder, and those of samples."""
+    monkeypatch.setenv("ISTHMUS_DATA", str(tmp_path))
+    write_discs(tmp_path / "covid-ct", 3, seed=5)
+    made, few = make_pairs("made-vessels"), make_pairs("made-vessels", 2)
+    monkeypatch.setattr("isthmus.recipes.pages.make_pairs", lambda name: few)
+    known = sorted((tmp_path / "covid-ct" / "images").iterdir())
+    digits = read_samples("digits").subset(range(12))
+    monkeypatch.setattr("isthmus.recipes.pages.read", lambda name: digits)
+    model = isthmus.load(run)
+    for name, stems, images in [
+        ("made-vessels", made.names[:2], [convert(one, False, None) for one in made.images]),
+        ("covid-ct", [path.stem for path in known], [read(path) for path in known]),
+        ("digits", [f"{number:02d}" for number in range(1, 13)], digits.samples),
+    ]:
+        count, problems = segment_files([run], name, tmp_path / name / "maps", Wanted())
+        assert (count, problems) == (len(stems), [])
+        maps = sorted((tmp_path / name / "maps").glob("*.png"))
+        assert [path.stem for path in maps] == list(stems)
+        for path, image in list(zip(maps, images, strict=False))[:3]:
+            np.testing.assert_array_equal(read(path), model.predict(image))
+    assert pl.read_csv(tmp_path / "digits/maps" / AREAS)["image"][0] == 1
+    (tmp_path / "made-vessels" / "one.png").write_bytes(known[0].read_bytes())
+    segment_files([run], tmp_path / "made-vessels/one.png", tmp_path / "other", Wanted())
+    with pytest.raises(DataError, match=r"of that name \(did you mean 'made-lungs'"):
+        segment_files([run], "made-lung", tmp_path / "out", Wanted())
+    with pytest.raises(DataError, match="'lungs' was not found in"):
+        segment_files([run], "lungs", tmp_path / "out", Wanted())
+    assert not (tmp_path / "out").exists()
 
 
 def test_outside_of_the_field_of_view_is_background() -> None:

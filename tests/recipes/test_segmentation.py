@@ -10,7 +10,8 @@ import pytest
 
 from isthmus.data import PairSet, Split
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.segmentation import case_columns, notes, score_maps
+from isthmus.recipes.predicting import score_maps
+from isthmus.recipes.segmentation import case_columns, notes
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
+from scipy.special import entr
 from sklearn.base import clone
 from sklearn.metrics import confusion_matrix
 
 from isthmus.data import write_images
+from isthmus.metrics import pixel_entropy
 from isthmus.recipes import parse_recipe
 from isthmus.recipes.runner import Run, start_run
 from isthmus.reports import segmentation, write_report
@@ -109,12 +111,30 @@ def test_differences_are_missed_added_or_another_class() -> None:
 
 
 def test_a_case_is_drawn_in_one_size(run: Run) -> None:
-    case = case_of(run.model, run.test, 0, "t")
-    shapes = {case.image.shape[1:], *(part.shape for part in case[2:])}
+    p = run.model.predict_proba(run.test.images[0])
+    case = case_of(run.test, 0, "t", p.argmax(0), pixel_entropy(p))
+    assert case.uncertainty is not None
+    shapes = {case.image.shape[1:], *(part.shape for part in case[2:] if part is not None)}
     ((height, width),) = shapes
     assert max(height, width) == 256
     assert 0 <= case.uncertainty.min() <= case.uncertainty.max() <= 1
+    assert case_of(run.test, 0, "t", p.argmax(0)).uncertainty is None
     assert set(np.unique(case.reference)) == {0, 1}
+
+
+def test_nothing_is_predicted_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The maps come from the evaluation, with the entropy of those with the least Dice alone."""
+    predicted = run.evaluation.predicted
+    for one, other in zip(predicted.maps, run.model.predict(run.test.images), strict=True):
+        np.testing.assert_array_equal(one, other)
+    order = np.argsort(run.evaluation.values["model"]["dice"], kind="stable")
+    assert list(predicted.uncertain) == order[:4].tolist()
+    for place, entropy in predicted.uncertain.items():
+        p = run.model.predict_proba(run.test.images[place])
+        np.testing.assert_allclose(entropy, entr(p).sum(0) / np.log(2), atol=1e-5)
+    monkeypatch.setattr(type(run.model), "_probabilities", None)
+    names = {name for name, _, _ in segmentation.draw(run)}
+    assert names == ALWAYS | {"worst", "best"}
 
 
 def test_augmented_pieces_are_those_of_training_changed(run: Run) -> None:

@@ -17,6 +17,16 @@ app = typer.Typer(
 )
 
 
+Masks = Annotated[str | None, typer.Option(help="Folder of label maps beside that of the images.")]
+ClassValues = Annotated[
+    list[str] | None,
+    typer.Option(help="CLASS=VALUE in label maps, background first; once for each class."),
+]
+Ignored = Annotated[
+    list[str] | None, typer.Option(help="Value in label maps that will be ignored.")
+]
+
+
 @app.command()
 def ls() -> None:
     """List the named data sets and where they were found.
@@ -85,16 +95,9 @@ def check(
         bool | None,
         typer.Option("--colour/--grey", help="How images will be read (data.colour)."),
     ] = None,
-    masks: Annotated[
-        str | None, typer.Option(help="Folder of label maps beside that of the images.")
-    ] = None,
-    value: Annotated[
-        list[str] | None,
-        typer.Option(help="CLASS=VALUE in label maps, background first; once for each class."),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(help="Value in label maps that will be ignored.")
-    ] = None,
+    masks: Masks = None,
+    value: ClassValues = None,
+    ignore: Ignored = None,
 ) -> None:
     """Look at every file or column and list all problems, not only the first.
 

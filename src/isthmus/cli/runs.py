@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isthmus.cli.data import ClassValues, Ignored, Masks, class_values
 from isthmus.cli.tables import show_scores, show_table
 from isthmus.cli.train import RUNS, changes
 
@@ -22,17 +23,43 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option(help="Score on all of these data instead of the test part.")
     ] = None,
+    cases: Annotated[
+        Path | None,
+        typer.Option(help="File (.csv, .parquet) for a table of each sample of the other data."),
+    ] = None,
+    masks: Masks = None,
+    value: ClassValues = None,
+    ignore: Ignored = None,
+    groups: Annotated[
+        str | None, typer.Option(help="Column of groups in the index of the other images.")
+    ] = None,
 ) -> None:
     """Score a run beside its baselines, and write its evaluation and report anew.
 
-    With other data nothing is written. Example: `isthmus evaluate runs/digits-2d`
+    With other data nothing is written but what `--cases` asks for. Their masks are read as the
+    run's own, unless other values are given.
+
+    Example: `isthmus evaluate runs/digits-2d`
+
+    Example: `isthmus evaluate runs/lungs --data other/ --value background=0 --value lung=1`
     """
+    from isthmus.core.errors import SettingError
     from isthmus.recipes.runner import evaluate_on, reopen_run
     from isthmus.reports import write_report
 
+    values = class_values(value) if value else None
+    options = {"masks": masks, "values": values, "ignore": ignore, "groups": groups}
+    reading = {name: option for name, option in options.items() if option}
     if data is not None:
-        show_scores(evaluate_on(run, data))
+        show_scores(evaluate_on(run, data, cases, **reading))
+        if cases is not None:
+            typer.echo(f"Cases: {cases}")
         return
+    if cases is not None or reading:
+        raise SettingError(
+            "--cases, --masks, --value, --ignore and --groups are for other data, which are given"
+            " by --data; the cases of a segmenter's run are in its cases.csv."
+        )
     reopened = reopen_run(run)
     show_scores(reopened.evaluation)
     typer.echo(f"Report: {write_report(reopened)}")
@@ -78,8 +105,15 @@ def compare(
             "--data and --set belong to a comparison, which is given alone; remove them to compare"
             " runs."
         )
-    if out is not None and out.suffix.lower() != ".png":
-        raise SettingError(f"The codes of runs are drawn as a picture: give a .png, not '{out}'.")
+    if out is not None:
+        from isthmus.recipes.inputs import load_autoencoder
+
+        if out.suffix.lower() != ".png":
+            raise SettingError(
+                f"The codes of runs are drawn as a picture: give a .png, not '{out}'."
+            )
+        for run in runs:
+            load_autoencoder(run)  # before anything is printed
     _compare_runs(runs)
     if out is not None:
         from isthmus.reports.spaces import write_spaces

@@ -27,7 +27,9 @@ Spacing = Annotated[
 
 def segment(
     run: Annotated[Path, typer.Argument(help="Folder of a run, of a model, or of folds.")],
-    source: Annotated[Path, typer.Argument(help="Image, TIFF of several pages, or folder.")],
+    source: Annotated[
+        str, typer.Argument(help="Image, TIFF of several pages, folder, or name of a data set.")
+    ],
     out: Annotated[Path, typer.Argument(help="New folder for the label maps and areas.csv.")],
     others: Annotated[
         list[Path] | None,

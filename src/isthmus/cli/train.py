@@ -121,6 +121,7 @@ def _train_folds(
     from isthmus.core.errors import TrainingStopped
     from isthmus.recipes import find_recipe, parse_recipe
     from isthmus.recipes.folds import fold_folders, of_fold, train_folds
+    from isthmus.reports import write_report
 
     begun = fold_folders(Path(name_or_path))
     name, text = find_recipe(str(begun[0]) if begun else name_or_path)
@@ -136,6 +137,7 @@ def _train_folds(
             resume=resume,
             observers=[progress()],
             tell=typer.echo,
+            finished=write_report,
         )
     except TrainingStopped as stop:
         raise TrainingStopped(
@@ -143,7 +145,8 @@ def _train_folds(
             f" {shlex.quote(str(folder))} --resume"
         ) from None
     show_scores(evaluation)
-    typer.echo(f"Folds:  {folder}")
+    typer.echo(f"Folds:   {folder}")
+    typer.echo(f"Reports: {folder / 'fold-*' / 'report.html'}")
 
 
 def _can_go_on(folder: Path) -> bool:

@@ -46,7 +46,7 @@ class ImageHeader:
     @property
     def place(self) -> str:
         """File and page, for messages."""
-        return _place(self.path, self.page)
+        return place_of(self.path, self.page)
 
 
 def count_pages(path: Path) -> int:
@@ -79,7 +79,7 @@ def read_header(path: Path, page: int | None = None) -> ImageHeader:
         If the file cannot be read, holds several pictures, or declares more than 100 million
         pixels.
     """
-    place = _place(path, page)
+    place = place_of(path, page)
     with _reading(place):
         if path.suffix.lower() in TIFF_SUFFIXES:
             size, colour, dtype = tiff_header(path, page)
@@ -119,7 +119,8 @@ def decode(header: ImageHeader) -> NDArray[Any]:
     return np.moveaxis(pixels, -1, 0) if header.colour else pixels
 
 
-def _place(path: Path, page: int | None) -> str:
+def place_of(path: Path, page: int | None) -> str:
+    """File and page, for messages."""
     return str(path) if page is None else f"{path}, page {page},"
 
 

@@ -27,6 +27,7 @@ from isthmus.data.image_files import (
     ImageHeader,
     count_pages,
     decode,
+    place_of,
     read_header,
 )
 from isthmus.data.limits import check_memory
@@ -175,6 +176,15 @@ class Page:
     def header(self) -> ImageHeader:
         """What it declares, see `read_header`."""
         return read_header(self.path, self.number)
+
+    def read(self) -> NDArray[Any]:
+        """Its pixels, see `decode`."""
+        return decode(self.header())
+
+    @property
+    def place(self) -> str:
+        """File and page, for messages."""
+        return place_of(self.path, self.number)
 
 
 def list_pages(source: Path, problems: list[Problem]) -> Iterator[Page]:

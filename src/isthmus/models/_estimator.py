@@ -122,9 +122,15 @@ class AutoencoderEstimator(
 
     task: ClassVar[str] = "autoencoding"
     restores: ClassVar[bool] = False  # whether it is made for corrupted samples
+    plannable: ClassVar[bool] = False  # whether its task picks the settings that are left open
     _target: ClassVar[Target] = "sample"
 
     # -- settings ---------------------------------------------------------------------------
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the decoder is told the class of each sample."""
+        return False
 
     def _take_settings(self, own: dict[str, Any]) -> None:
         """Keep the settings in full, and those of the equation that they stand for."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import SettingError
+from isthmus.models._predicting import PredictingMixin
 from isthmus.models.segmenter import Segmenter
 
 Array = NDArray[Any]
 
 
-class Ensemble:
+class Ensemble(PredictingMixin):
     """The mean of the probabilities of several segmenters.
 
     Parameters
@@ -35,11 +36,13 @@ class Ensemble:
         If there is none, or they have other classes or channels.
     """
 
+    channels: int
+
     def __init__(self, members: Sequence[Segmenter]) -> None:
         if not members:
             raise SettingError("An ensemble needs a model at least; give one.")
         self.members = list(members)
-        first, *others = [(_class_names(one), one.sample_shape_[0]) for one in members]
+        first, *others = [(_class_names(one), one.channels) for one in members]
         self.class_names, self.channels = first
         for number, other in enumerate(others, 2):
             if other != first:
@@ -48,17 +51,7 @@ class Ensemble:
                     " an ensemble takes models of the same classes and channels."
                 )
 
-    def predict_proba(
-        self, X: Sequence[Array], *, flips: bool = False
-    ) -> list[NDArray[np.float32]]:
-        """Probabilities of the classes, ``(K, H, W)``, of each image, see `Segmenter`."""
-        return list(self._probabilities(X, flips))
-
-    def predict(self, X: Sequence[Array], *, flips: bool = False) -> list[NDArray[np.int16]]:
-        """Label maps ``(H, W)`` of images: the most probable class of each pixel."""
-        return [one.argmax(0).astype(np.int16) for one in self._probabilities(X, flips)]
-
-    def _probabilities(self, X: Sequence[Array], flips: bool) -> Iterator[NDArray[np.float32]]:
+    def _probabilities(self, X: Iterable[Array], flips: bool) -> Iterator[NDArray[np.float32]]:
         for image in X:
             first, *others = self.members
             (total,) = first.predict_proba([image], flips=flips)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, cast
@@ -32,6 +32,7 @@ from isthmus.models._base import MODELS
 from isthmus.models._estimator import seed_of
 from isthmus.models._files import load
 from isthmus.models._pairs import check_images, check_maps
+from isthmus.models._predicting import PredictingMixin, mirror_axes
 from isthmus.models._saving import SavingMixin
 from isthmus.networks import (
     NETWORKS,
@@ -68,7 +69,7 @@ class _Network:
 
 @MODELS.register("segmenter")
 @dataclass(kw_only=True, eq=False, repr=False)
-class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class Segmenter(PredictingMixin, SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A label for every pixel: minimise E[ L(y, g(f(C(x)))) ] + Σ λ_k Ω_k, y being a label map.
 
     Images may have any sizes, ``(H, W)`` or ``(C, H, W)``; label maps ``(H, W)`` hold whole numbers
@@ -150,6 +151,7 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
     verbose: bool = False
 
     task: ClassVar[str] = "segmentation"
+    plannable: ClassVar[bool] = True
 
     # -- settings ---------------------------------------------------------------------------
 
@@ -157,6 +159,12 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
     def uses_labels(self) -> bool:
         """Whether `fit` looks at labels: at label maps."""
         return True
+
+    @property
+    def channels(self) -> int:
+        """Those of an image: 1 for grey, 3 for colour."""
+        check_is_fitted(self)
+        return self.sample_shape_[0]
 
     def _take_settings(self, own: dict[str, Any]) -> None:
         network = own["network"]
@@ -331,54 +339,15 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
 
     # -- using ------------------------------------------------------------------------------
 
-    def predict_proba(
-        self, X: Sequence[Array], *, flips: bool = False
-    ) -> list[NDArray[np.float32]]:
-        """Probabilities of the classes, ``(K, H, W)``, of each image.
-
-        Parameters
-        ----------
-        X
-            Images of any sizes.
-        flips
-            Whether the mean over each image and its mirror images is taken: of the axes that the
-            augmentations mirrored too.
-
-        Raises
-        ------
-        SettingError
-            If there are no such axes: what lies the other way round was never seen.
-        """
-        return list(self._probabilities(X, flips))
-
-    def predict(self, X: Sequence[Array], *, flips: bool = False) -> list[NDArray[np.int16]]:
-        """Label maps ``(H, W)`` of images: the most probable class of each pixel."""
-        return [one.argmax(0).astype(np.int16) for one in self._probabilities(X, flips)]
-
-    def _probabilities(self, X: Sequence[Array], flips: bool) -> Iterator[NDArray[np.float32]]:
+    def _probabilities(self, X: Iterable[Array], flips: bool) -> Iterator[NDArray[np.float32]]:
         check_is_fitted(self)
-        mirrored = self._mirrored() if flips else ()
+        mirrored = mirror_axes(self.settings_["augmentations"]) if flips else ()
         device, network = choose_device(self.device), cast(ImageNetwork, self.network_)
         for image in X:
             (checked,) = self._check_images([image])
             seen = self._seen(checked)
             found = class_probabilities(network, seen, device, flips=mirrored)
             yield resized(found, checked.shape[-2:])
-
-    def _mirrored(self) -> list[tuple[int, ...]]:
-        """Axes of the mirror images that training has seen."""
-        seen = [spec for spec in self.settings_["augmentations"] if spec["kind"] == "flip"]
-        across, down = (any(spec[axis] for spec in seen) for axis in ("horizontal", "vertical"))
-        axes: list[tuple[int, ...]] = []
-        axes += [(-1,)] if across else []
-        axes += [(-2,)] if down else []
-        axes += [(-2, -1)] if across and down else []
-        if not axes:
-            raise SettingError(
-                "This model was not trained on mirror images, which flips would give it; leave it"
-                " out, or train with the augmentation 'flip'."
-            )
-        return axes
 
     def untrained(self) -> Self:
         """The same model with the random weights of its seed, as a baseline."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.core.errors import SettingError
 from isthmus.data import DataSet, Split, read
 from isthmus.data.reading import form_of
 from isthmus.recipes.evaluation import Evaluation
@@ -70,8 +71,13 @@ def evaluate_parts(model: Any, dataset: DataSet, parts: Split, part: str) -> Eva
     return evaluation
 
 
-def evaluate_on(model: Any, settings: DataSettings, source: str) -> Evaluation:
+def evaluate_on(model: Any, settings: DataSettings, source: str, **reading: Any) -> Evaluation:
     """Score a model on other data; the baselines are fitted to its own training samples."""
+    if reading:
+        raise SettingError(
+            "Other data of an autoencoder are read as its own were: --masks, --value, --ignore and"
+            " --groups are for segmenters; leave them out."
+        )
     if model.restores and model.network_.any_size and form_of(source) == "images":
         return evaluate_files(model, source)
     dataset, parts = read_data(settings)

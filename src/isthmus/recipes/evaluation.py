@@ -59,6 +59,8 @@ class Evaluation:
     details
         Columns of what else is known of each sample, which `save` writes as ``cases.csv``, and
         `load` leaves there.
+    predicted
+        What the task keeps of the model's predictions for a report, which `save` leaves out.
     """
 
     values: dict[str, dict[str, Array]]
@@ -67,6 +69,7 @@ class Evaluation:
     facts: dict[str, float]
     part: str = "test"
     details: dict[str, Array] = field(default_factory=dict)
+    predicted: Any = None
 
     @property
     def cases(self) -> int:
@@ -119,8 +122,13 @@ class Evaluation:
         with atomic_file(folder / _CASES) as temporary:
             np.savez_compressed(temporary, allow_pickle=False, **arrays)
         if self.details:
-            write_table(folder / "cases.csv", self.details)
+            self.write_cases(folder / "cases.csv")
         write_text(folder / _FILE, json.dumps(self.summary(), indent=2))
+
+    def write_cases(self, path: Path) -> None:
+        """Write a table of the samples: their `details`, or else the model's values."""
+        groups = {} if self.groups is None else {"group": self.groups}
+        write_table(path, self.details or groups | self.values["model"])
 
     @classmethod
     def load(cls, folder: Path) -> Evaluation:

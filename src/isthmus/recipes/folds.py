@@ -14,7 +14,14 @@ from isthmus.metrics.overlap import nan_mean
 from isthmus.models import Ensemble, load
 from isthmus.recipes import segmentation
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.runner import has_recipe, read_recipe, start_run, with_whole_paths
+from isthmus.recipes.predicting import predict
+from isthmus.recipes.runner import (
+    Run,
+    has_recipe,
+    read_recipe,
+    start_run,
+    with_whole_paths,
+)
 from isthmus.recipes.schema import Recipe
 from isthmus.training import Observer
 
@@ -29,6 +36,7 @@ def train_folds(
     resume: bool = False,
     observers: Sequence[Observer] = (),
     tell: Callable[[str], None] = lambda line: None,
+    finished: Callable[[Run], object] = lambda run: None,
 ) -> Evaluation:
     """Train a segmenter once for each fold, and score what the folds are together.
 
@@ -50,6 +58,8 @@ def train_folds(
         Go on with the folds that the folder holds.
     observers, tell
         Told of each training, and of each fold in words.
+    finished
+        Given the run of each fold that is trained, such as to `isthmus.reports.write_report`.
 
     Raises
     ------
@@ -69,7 +79,7 @@ def train_folds(
         tell(f"Fold {number} of {count}")
         if not (place / "evaluation.json").is_file():
             own = of_fold(recipe, (number, count))
-            start_run(own, place, resume=has_recipe(place), observers=observers)
+            finished(start_run(own, place, resume=has_recipe(place), observers=observers))
     dataset, parts = segmentation.read_data(recipe.data)
     single = [Evaluation.load(place) for place in places]
     if len(parts.test):
@@ -118,9 +128,8 @@ def _of_ensemble(
     places: Sequence[Path], test: PairSet, single: Sequence[Evaluation], asked: Sequence[str]
 ) -> Evaluation:
     """Scores of all folds together on the test part, beside the mean of the folds by case."""
-    found = segmentation.predict(Ensemble([load(place) for place in places]), test, asked)
-    scores = segmentation.score_maps(found.maps, test)
-    own = segmentation.columns(scores, found.maps, test, asked) | found.columns
+    found = predict(Ensemble([load(place) for place in places]), test, asked)
+    own = segmentation.columns(found.scores, found.maps, test, asked) | found.columns
     means = {
         method: {
             measure: np.apply_along_axis(
@@ -131,7 +140,7 @@ def _of_ensemble(
         for method, columns in single[0].values.items()
     }
     values = {"model": own, _SINGLE: means.pop("model"), **means}
-    facts = segmentation.failures(scores) | {"seconds per image": found.seconds / len(test)}
+    facts = segmentation.failures(found.scores) | {"seconds per image": found.seconds / len(test)}
     return Evaluation(values, test.groups, single[0].data, facts)
 
 

@@ -82,7 +82,7 @@ def told(model: Any, dataset: DataSet) -> tuple[Any, ...]:
     DataError
         If a conditional model's samples have no classes, or one that it was not trained on.
     """
-    if not getattr(model, "conditional", False):
+    if not model.conditional:
         return (dataset.samples,)
     if dataset.labels is None:
         raise DataError(
@@ -105,10 +105,9 @@ def given_class(model: Any, name: str | None) -> Any:
     DataError, SettingError
         If a conditional model is not told a class, or an unknown one, or another model is told one.
     """
-    conditional = getattr(model, "conditional", False)
-    if name is not None and not conditional:
+    if name is not None and not model.conditional:
         raise SettingError("This model's decoder is not told classes; leave out --class.")
-    if name is None and conditional:
+    if name is None and model.conditional:
         raise SettingError(
             "This model's decoder must be told a class: give --class, one of"
             f" {', '.join(_class_names(model))}."

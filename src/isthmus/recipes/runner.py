@@ -15,6 +15,7 @@ from isthmus.core.files import write_text
 from isthmus.data import Split
 from isthmus.models import load
 from isthmus.recipes import autoencoding, segmentation
+from isthmus.recipes.apply import TABLES, refuse_target
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.library import read_text
 from isthmus.recipes.schema import Recipe, parse_recipe, resolve_source
@@ -82,7 +83,7 @@ def start_run(
     for sentence in task.notes(dataset, parts):
         Observers(observers).told(f"Note: {sentence}")
     if recipe.plan:
-        plan = segmentation.plan(recipe, dataset, parts)
+        plan = task.plan(recipe, dataset, parts)
         recipe = recipe.planned(plan)
         model = recipe.build_model()
         Observers(observers).told(f"{plan}\n{_end(plan.seconds)}")
@@ -174,13 +175,32 @@ def reopen_run(folder: Path) -> Run:
     return _finish(folder, recipe, dataset, parts, model)
 
 
-def evaluate_on(folder: Path, source: str) -> Evaluation:
-    """Score the model of a run on all samples of other data; nothing is written.
+def evaluate_on(folder: Path, source: str, cases: Path | None = None, **reading: Any) -> Evaluation:
+    """Score the model of a run on all samples of other data.
 
     The baselines are fitted to the run's own training samples.
+
+    Parameters
+    ----------
+    cases
+        ``.csv`` or ``.parquet`` file for a table of the samples; without it nothing is written.
+    reading
+        How images with label maps are read, where not as the run's own: settings of
+        `isthmus.data.read_pairs`.
+
+    Raises
+    ------
+    SettingError
+        If `cases` cannot hold a table or is what is read, or the data have no label maps to read.
     """
+    if cases is not None:
+        refuse_target(cases, Path(source))
+        if cases.suffix.lower() not in TABLES:
+            raise SettingError(f"Cases are written to .csv or .parquet, not to '{cases}'.")
     recipe, model = read_recipe(folder), load(folder)
-    found: Evaluation = TASKS[model.task].evaluate_on(model, recipe.data, source)
+    found: Evaluation = TASKS[model.task].evaluate_on(model, recipe.data, source, **reading)
+    if cases is not None:
+        found.write_cases(cases)
     return found
 
 

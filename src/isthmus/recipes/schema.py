@@ -175,7 +175,7 @@ class Recipe(BaseModel):
         given = {**self.model, **self.training}
         whole = MODELS.check({"random_state": 0, **with_kinds(given, defaults)})
         if self.plan:
-            if MODELS[whole["kind"]].task != "segmentation" or whole["minutes"] is None:
+            if not MODELS[whole["kind"]].plannable or whole["minutes"] is None:
                 raise SettingError(
                     "plan = true is for a segmenter with a time to train in: give its minutes by"
                     " --minutes, or leave plan out."

@@ -16,8 +16,7 @@ from isthmus.core.files import atomic_file
 from isthmus.core.registry import nearest
 from isthmus.data import Problem, overlay, write_label_map, write_table
 from isthmus.data.field import lit_field
-from isthmus.data.image_files import decode
-from isthmus.data.images import Page, list_pages
+from isthmus.data.images import Page
 from isthmus.data.pixels import convert
 from isthmus.data.problems import collect
 from isthmus.metrics import expected_dice, pixel_entropy, structure_entropy
@@ -25,6 +24,7 @@ from isthmus.models import Ensemble
 from isthmus.recipes.apply import FILES, refuse_target
 from isthmus.recipes.folds import fold_folders
 from isthmus.recipes.inputs import load_segmenter
+from isthmus.recipes.pages import HeldPage, pages_of
 from isthmus.recipes.restore import write_image
 
 Image = NDArray[Any]  # (H, W) or (C, H, W)
@@ -82,7 +82,7 @@ def load_ensemble(folders: Sequence[Path]) -> Ensemble:
 
 def segment_files(
     runs: Sequence[Path],
-    source: Path,
+    source: str | Path,
     out: Path,
     wanted: Wanted,
     *,
@@ -95,7 +95,7 @@ def segment_files(
     runs
         Folders of runs, models or folds; of several the mean probabilities count.
     source
-        An image, a TIFF of several pages, or a folder of these.
+        An image, a TIFF of several pages, a folder of these, or the name of a known set.
     out
         A new folder: ``NAME.png`` with the labels 0, ..., K - 1, in sub-folders as in the source,
         ``NAME#1.png`` and so on for pages; and ``areas.csv``.
@@ -120,13 +120,11 @@ def segment_files(
     """
     ensemble = load_ensemble(runs)
     chosen = None if wanted.masked is None else _label(ensemble, wanted.masked)
-    refuse_target(out, source)
+    refuse_target(out, Path(source))
     if out.suffix.lower() in FILES:
         raise SettingError(f"Label maps are written to a folder, not to '{out}'.")
-    if not source.exists():
-        raise DataError(f"There is no file or folder {source}; give images to segment.")
     problems: list[Problem] = []
-    pages = list(list_pages(source, problems))
+    pages = list(pages_of(source, problems))
     _refuse_clashes(pages, wanted, len(ensemble.class_names))
     areas: dict[str, list[Any]] = defaultdict(list)
     reviewed: list[tuple[float, str, float]] = []
@@ -167,7 +165,7 @@ def _label(ensemble: Ensemble, name: str) -> int:
 # -- what is read ---------------------------------------------------------------------------------
 
 
-def _refuse_clashes(pages: Sequence[Page], wanted: Wanted, classes: int) -> None:
+def _refuse_clashes(pages: Sequence[Page | HeldPage], wanted: Wanted, classes: int) -> None:
     """Refuse two images whose label maps, or whose map and other picture, would be one file."""
     taken: dict[str, Path] = {}
     endings = [
@@ -187,16 +185,15 @@ def _refuse_clashes(pages: Sequence[Page], wanted: Wanted, classes: int) -> None
                 )
 
 
-def _read(ensemble: Ensemble, page: Page) -> Image:
+def _read(ensemble: Ensemble, page: Page | HeldPage) -> Image:
     """An image as the models take it: colour becomes brightness for those of grey images."""
-    header = page.header()
-    image = convert(decode(header), {1: False, 3: True}.get(ensemble.channels), None)
+    image = convert(page.read(), {1: False, 3: True}.get(ensemble.channels), None)
     for model in ensemble.members:
         own = np.dtype(model.sample_dtype_).kind
         if model.settings_["intensities"]["kind"] == "unit" and image.dtype.kind != own:
             kinds = {"u": "whole numbers of 8 or 16 bits", "f": "floating point numbers"}
             raise DataError(
-                f"{header.place} holds {kinds[image.dtype.kind]}, but this model was trained on"
+                f"{page.place} holds {kinds[image.dtype.kind]}, but this model was trained on"
                 f" {kinds[own]} as they are; save the image in that form."
             )
     return image

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
 from isthmus.core.errors import DataError, SettingError
-from isthmus.core.labels import IGNORED
 from isthmus.data import CATALOGUE, PairSet, Split, read_pairs
 from isthmus.data.fingerprint import fingerprint
 from isthmus.data.pairs import PARTS, PairReading
@@ -21,20 +19,18 @@ from isthmus.metrics import (
     MEASURES,
     SegmentationScores,
     cells,
-    field_of_view_scores,
     mean_iou,
     membrane_scores,
-    segmentation_scores,
 )
 from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.inputs import column_names
+from isthmus.recipes.predicting import predict, score_maps
 from isthmus.recipes.schema import DataSettings, Recipe
 
 Array = NDArray[Any]
 Labels = NDArray[np.int16]
 # What is asked for, by its name in `isthmus.metrics`.
-_OF_PROBABILITIES = {"auc": "AUC", "average_precision": "average precision"}
 _OF_CELLS = {"adapted_rand_error": "adapted Rand error", "variation_of_information": "VI"}
 _COMMON = (128, 128)  # size in which label maps are averaged
 
@@ -89,13 +85,18 @@ def evaluate_parts(model: Any, dataset: PairSet, parts: Split, part: str) -> Eva
     return evaluate(model, dataset.subset(parts.train), dataset.subset(parts.test), part)
 
 
-def evaluate_on(model: Any, settings: DataSettings, source: str) -> Evaluation:
+def evaluate_on(model: Any, settings: DataSettings, source: str, **reading: Any) -> Evaluation:
     """Score a model on other data; the baselines are fitted to its own training images.
 
     A fact says how many of the other images it has learnt from, if there are any.
+
+    Parameters
+    ----------
+    reading
+        How the other data are read, see `isthmus.data.read_pairs`, where that is not known.
     """
     dataset, parts = read_data(settings)
-    train, other = dataset.subset(parts.train), _read_other(source, settings, dataset)
+    train, other = dataset.subset(parts.train), _read_other(source, settings, dataset, reading)
     evaluation = evaluate(model, train, other, "other")
     known = {fingerprint(image) for image in train.images}
     if again := sum(fingerprint(image) in known for image in other.images):
@@ -103,17 +104,19 @@ def evaluate_on(model: Any, settings: DataSettings, source: str) -> Evaluation:
     return evaluation
 
 
-def _read_other(source: str, settings: DataSettings, own: PairSet) -> PairSet:
-    """Data of another origin: mask values as a known set has them, else those of the run.
+def _read_other(
+    source: str, settings: DataSettings, own: PairSet, given: Mapping[str, Any]
+) -> PairSet:
+    """Data of another origin: mask values as given, as a known set has them, else as the run.
 
     Groups are taken from the column that the run names, where the other data have it.
     """
-    reading: dict[str, Any] = {"colour": own.channels == 3, "every_class": False}
+    reading: dict[str, Any] = {"colour": own.channels == 3, "every_class": False, **given}
     if source not in CATALOGUE:
         known = CATALOGUE.get(settings.source or "")
         like = vars(known.pairs if known and known.pairs else PairReading())
-        given = {key: value for key, value in settings.pairs().items() if value is not None}
-        mine = {key: like[key] for key in settings.pairs()} | given
+        stated = {key: value for key, value in settings.pairs().items() if value is not None}
+        mine = {key: like[key] for key in settings.pairs()} | stated
         path = Path(source)
         table = path / mine["index"] if path.is_dir() else path
         there = column_names(table) if table.is_file() else []
@@ -123,8 +126,8 @@ def _read_other(source: str, settings: DataSettings, own: PairSet) -> PairSet:
     if other.class_names != own.class_names:
         raise DataError(
             f"{source} has the classes {', '.join(other.class_names)}, but this model was trained"
-            f" on {', '.join(own.class_names)}; give its folder, whose masks are then read by the"
-            " values of the run."
+            f" on {', '.join(own.class_names)}; say which mask values are which of these, such as"
+            f" --value {own.class_names[0]}=0."
         )
     return other
 
@@ -162,11 +165,12 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     asked = model.data_.get("measures", ())
     own = predict(model, test, asked)
     untrained = predict(model.untrained(), test, asked)
-    predicted = {"model": own.maps, "untrained network": untrained.maps}
-    predicted["most frequent class"] = _by_place(train, test)
+    baselines = {"most frequent class": _by_place(train, test)}
     if len(test.class_names) == 2:
-        predicted["Otsu threshold"] = _by_threshold(train, test)
-    scores = {method: score_maps(maps, test) for method, maps in predicted.items()}
+        baselines["Otsu threshold"] = _by_threshold(train, test)
+    predicted = {"model": own.maps, "untrained network": untrained.maps, **baselines}
+    scores = {"model": own.scores, "untrained network": untrained.scores}
+    scores |= {method: score_maps(maps, test) for method, maps in baselines.items()}
     values = {
         method: columns(scores[method], maps, test, asked) for method, maps in predicted.items()
     }
@@ -174,41 +178,7 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     values["untrained network"] |= untrained.columns
     facts = {**failures(scores["model"]), "seconds per image": own.seconds / len(test)}
     details = case_columns(scores["model"], predicted["model"], test)
-    return Evaluation(values, test.groups, test.fingerprint(), facts, part, details)
-
-
-class Predicted(NamedTuple):
-    """Label maps of images, measures of their probabilities, and the seconds of it all."""
-
-    maps: list[Labels]
-    columns: dict[str, NDArray[np.float64]]
-    seconds: float
-
-
-def predict(model: Any, test: PairSet, measures: Sequence[str] = ()) -> Predicted:
-    """Segment images one after another, so that probabilities of one are held at a time."""
-    maps: list[Labels] = []
-    found: dict[str, list[float]] = {name: [] for name in _OF_PROBABILITIES if name in measures}
-    seconds = 0.0
-    for image, mask in zip(test.images, test.masks, strict=True):
-        began = time.perf_counter()
-        (p,) = model.predict_proba([image])
-        maps.append(p.argmax(0).astype(np.int16))
-        seconds += time.perf_counter() - began
-        if found:
-            scores = field_of_view_scores(p[1], mask == 1, mask != IGNORED)
-            for name, values in found.items():
-                values.append(scores[_OF_PROBABILITIES[name]])
-    return Predicted(maps, {name: np.array(values) for name, values in found.items()}, seconds)
-
-
-def score_maps(maps: list[Labels], test: PairSet) -> list[SegmentationScores]:
-    """Scores of predicted label maps, class by class but for the background."""
-    classes = range(1, len(test.class_names))
-    return [
-        segmentation_scores(map_, mask, classes)
-        for map_, mask in zip(maps, test.masks, strict=True)
-    ]
+    return Evaluation(values, test.groups, test.fingerprint(), facts, part, details, own)
 
 
 def columns(

@@ -148,7 +148,7 @@ def _grid(model: Any, codes: Any) -> Iterator[Drawing]:
     def decode(grid: Any) -> Any:
         return as_brightness(model, model.inverse_transform(grid))
 
-    if codes.shape[1] <= 2 and not getattr(model, "conditional", False):
+    if codes.shape[1] <= 2 and not model.conditional:
         places = ("", "places on the line", "each place in the plane")[codes.shape[1]]
         caption = f"What the decoder makes of {places} of codes."
         yield "grid", caption, pictures.decoded_grid(decode, codes)

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
-from scipy.special import entr
 
 from isthmus.data import PairSet, overlay
 from isthmus.data.overlay import class_colour
@@ -32,34 +31,44 @@ class Case(NamedTuple):
     image: Array
     reference: Array
     prediction: Array
-    uncertainty: Array
+    uncertainty: Array | None
 
 
-def case_of(model: Any, test: PairSet, place: int, title: str) -> Case:
-    """One image of a set, segmented, in a size to be drawn.
+def case_of(
+    test: PairSet,
+    place: int,
+    title: str,
+    prediction: Array,
+    entropy: NDArray[np.float32] | None = None,
+) -> Case:
+    """One image of a set with its predicted label map, and its entropy in bits, as they are drawn.
 
-    The uncertainty is the entropy of the probabilities, from 0 to 1, where all classes are alike.
+    The uncertainty is the entropy from 0 to 1, where all classes are alike.
     """
     image, reference = test.images[place], test.masks[place]
-    (probabilities,) = model.predict_proba([image])
     factor = _LONGER / max(reference.shape)
     height, width = (max(1, round(side * factor)) for side in reference.shape)
-    uncertainty = entr(probabilities).sum(0, keepdims=True) / np.log(len(probabilities))
     channels = image if image.ndim == 3 else image[None]
+    uncertainty = None
+    if entropy is not None:
+        share = entropy / np.float32(np.log2(len(test.class_names)))
+        uncertainty = resized(share[None], (height, width))[0]
     return Case(
         title,
         resized(channels.astype(np.float32), (height, width)),
         resized_labels(reference, (height, width)),
-        resized_labels(probabilities.argmax(0), (height, width)),
-        resized(uncertainty, (height, width))[0],
+        resized_labels(prediction, (height, width)),
+        uncertainty,
     )
 
 
-def case_panel(
-    cases: Sequence[Case], class_names: Sequence[str], *, uncertainty: bool = False
-) -> Figure:
-    """A column for each case: image, reference, prediction, where they differ, uncertainty."""
-    rows = ["image", "reference", "prediction", "difference", *["uncertainty"] * uncertainty]
+def case_panel(cases: Sequence[Case], class_names: Sequence[str]) -> Figure:
+    """A column for each case: image, reference, prediction, where they differ, uncertainty.
+
+    The last is drawn where it is known of all.
+    """
+    uncertain = all(case.uncertainty is not None for case in cases)
+    rows = ["image", "reference", "prediction", "difference", *["uncertainty"] * uncertain]
     highest = max(case.reference.shape[0] / case.reference.shape[1] for case in cases)
     width = _COLUMN * min(1.0, max(0.8, _UPRIGHT / highest))
     size = (0.9 + width * len(cases), 0.7 + width * highest * len(rows))
@@ -74,7 +83,7 @@ def case_panel(
         ]
         for panel, picture in zip(column, shown, strict=False):
             panel.imshow(np.moveaxis(picture, 0, -1))
-        if uncertainty:
+        if uncertain:
             column[-1].imshow(case.uncertainty, cmap="viridis", vmin=0, vmax=1)
         column[0].set_title(case.title, fontsize=8, loc="center")
     _label_rows(panels, rows)

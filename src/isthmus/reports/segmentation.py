@@ -14,6 +14,7 @@ from isthmus.core.errors import SettingError
 from isthmus.core.files import atomic_file
 from isthmus.data import PairSet
 from isthmus.metrics import measure_of
+from isthmus.recipes.predicting import SHOWN
 from isthmus.recipes.runner import Run
 from isthmus.recipes.schema import Recipe
 from isthmus.recipes.segmentation import notes, read_data
@@ -28,7 +29,6 @@ NOTE = (
     " pixels. A structure that is missed as a whole, or seen where there is none, counts with Dice"
     " 0; a class in neither has no score."
 )
-_CASES = 4  # columns of a panel
 _PIECES = 4
 _OPEN = 30  # cases in a table that is not folded
 _TITLES = {
@@ -67,13 +67,13 @@ def draw(run: Run) -> Iterator[Drawing]:
     """All pictures that suit the run: name, caption, figure."""
     model, evaluation = run.model, run.evaluation
     dice = evaluation.values["model"]["dice"]
-    some = np.random.default_rng(0).permutation(len(dice))[:_CASES]
+    some = np.random.default_rng(0).permutation(len(dice))[:SHOWN]
     yield _panel(run, "cases", f"{evaluation.part} images, drawn at random", some)
     order = np.argsort(dice, kind="stable")[: np.isfinite(dice).sum()]
-    if len(order) > _CASES:
-        yield _panel(run, "worst", f"{evaluation.part} images with the least Dice", order[:_CASES])
-    if len(order) >= 2 * _CASES:
-        best = order[::-1][:_CASES]
+    if len(order) > SHOWN:
+        yield _panel(run, "worst", f"{evaluation.part} images with the least Dice", order[:SHOWN])
+    if len(order) >= 2 * SHOWN:
+        best = order[::-1][:SHOWN]
         yield _panel(run, "best", f"{evaluation.part} images with the greatest Dice", best)
     yield from _scores(run)
     if model.settings_["augmentations"]:
@@ -87,10 +87,17 @@ def _panel(run: Run, name: str, what: str, places: Array) -> Drawing:
     titles = [
         f"{plain(test.names[place])}\n{score}" for place, score in zip(places, scores, strict=True)
     ]
+    predicted, uncertain = run.evaluation.predicted, name == "worst"
     cases = [
-        case_of(run.model, test, place, title) for place, title in zip(places, titles, strict=True)
+        case_of(
+            test,
+            place,
+            title,
+            predicted.maps[place],
+            predicted.uncertain[place] if uncertain else None,
+        )
+        for place, title in zip(places, titles, strict=True)
     ]
-    uncertain = name == "worst"
     caption = (
         f"{what[0].upper()}{what[1:]}: image, outline of the reference, prediction, and where they"
         " differ: vermilion is missed, blue is added"
@@ -98,7 +105,7 @@ def _panel(run: Run, name: str, what: str, places: Array) -> Drawing:
         + "."
         + (" Uncertainty is the entropy of the probabilities: yellow is unsure." * uncertain)
     )
-    return name, caption, case_panel(cases, test.class_names, uncertainty=uncertain)
+    return name, caption, case_panel(cases, test.class_names)
 
 
 def _scores(run: Run) -> Iterator[Drawing]:
@@ -135,8 +142,7 @@ def _confusion(run: Run) -> NDArray[np.int64]:
     """Pixels by class of the reference and of the prediction, ``(K, K)``."""
     count = len(run.dataset.class_names)
     counts = np.zeros(count * count, np.int64)
-    for image, mask in zip(run.test.images, run.test.masks, strict=True):
-        (predicted,) = run.model.predict([image])
+    for predicted, mask in zip(run.evaluation.predicted.maps, run.test.masks, strict=True):
         pairs = mask.astype(np.int64) * count + predicted
         counts += np.bincount(pairs[mask >= 0], minlength=count * count)
     return counts.reshape(count, count)
