@@ -51,11 +51,12 @@ class Listing(NamedTuple):
     stem: Callable[[str], str]
 
 
-def _without_suffix(name: str) -> str:
+def without_suffix(name: str) -> str:
+    """A path without the last suffix of its name."""
     return PurePosixPath(name).with_suffix("").as_posix()
 
 
-_IMAGES = Listing(list_images, _without_suffix)
+_IMAGES = Listing(list_images, without_suffix)
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def index_facts(
     index: Path,
     images: Mapping[str, Path],
     problems: list[Problem],
-    stem_of: Callable[[str], str] = _without_suffix,
+    stem_of: Callable[[str], str] = without_suffix,
 ) -> dict[str, Facts]:
     """Rows of the index, by the stem of the image; every image needs one, if there is an index."""
     if not index.is_file():

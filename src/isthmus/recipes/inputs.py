@@ -76,9 +76,10 @@ def _of_task(folder: Path, task: str) -> Any:
     if model.task == task:
         return model
     if model.task in _TAKES:
+        own, wanted = (_TAKES[one].partition(",")[0] for one in (model.task, task))
         raise SettingError(
-            f"{folder} holds a model of {_TAKES[model.task].partition(',')[0]}, but these are none;"
-            f" give a model of {_TAKES[task]}."
+            f"{folder} holds a model of {own}, which cannot take {wanted}; give a model of"
+            f" {_TAKES[task]}."
         )
     raise SettingError(
         f"{folder} holds an autoencoder ('{model.kind}'), which gives no label maps; give a model"

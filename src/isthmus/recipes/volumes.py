@@ -152,7 +152,7 @@ def volume_agreement(details: dict[str, Array], name: str) -> Agreement | None:
 
 
 def _agreement_facts(details: dict[str, Array], test: VolumeSet) -> dict[str, float]:
-    facts = {}
+    facts: dict[str, float] = {}
     for name in test.class_names[1:]:
         found = volume_agreement(details, name)
         if found is not None:

@@ -42,8 +42,22 @@ def case_of(model: Any, test: PairSet, place: int, title: str) -> Case:
     """
     image, reference = test.images[place], test.masks[place]
     (probabilities,) = model.predict_proba([image])
-    factor = _LONGER / max(reference.shape)
-    height, width = (max(1, round(side * factor)) for side in reference.shape)
+    return drawn(title, image, reference, probabilities, reference.shape)
+
+
+def drawn(
+    title: str,
+    image: Array,
+    reference: Array,
+    probabilities: Array,
+    sides: Sequence[float],
+) -> Case:
+    """An image, its label map and the probabilities ``(K, H, W)``, in a size to be drawn.
+
+    `sides` are height and width in any unit.
+    """
+    factor = _LONGER / max(sides)
+    height, width = (max(1, round(side * factor)) for side in sides)
     uncertainty = entr(probabilities).sum(0, keepdims=True) / np.log(len(probabilities))
     channels = image if image.ndim == 3 else image[None]
     return Case(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
+from isthmus.data.image_files import IMAGE_SUFFIXES
 from isthmus.data.volumes.geometry import Floats, Geometry
 from isthmus.data.volumes.volume import VolumeFile
 
@@ -45,7 +46,10 @@ def files_in(folder: Path) -> list[Path]:
 
 def is_series(folder: Path) -> bool:
     """Whether a folder holds DICOM files."""
-    return folder.is_dir() and any(map(is_dicom, files_in(folder)))
+    if not folder.is_dir():
+        return False
+    files = [path for path in files_in(folder) if path.suffix.lower() not in IMAGE_SUFFIXES]
+    return any(map(is_dicom, files))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
+from isthmus.data.catalogue import CATALOGUE, find
 from isthmus.data.limits import check_memory
+from isthmus.data.making import is_made
 from isthmus.data.mask_values import MaskValues
 from isthmus.data.pair_check import PairCheck, check_opened
 from isthmus.data.pair_files import (
@@ -25,7 +27,7 @@ from isthmus.data.pair_files import (
 from isthmus.data.pair_reading import OpenPairs, decode_all, found_source
 from isthmus.data.pairs import PairReading, PairSet, Value
 from isthmus.data.problems import Problem, collect
-from isthmus.data.volumes.finding import list_volumes, open_volume
+from isthmus.data.volumes.finding import holds_volumes, list_volumes, open_volume
 from isthmus.data.volumes.nifti import stem
 from isthmus.data.volumes.volume import VolumeFile
 
@@ -80,10 +82,8 @@ class OpenVolumes(OpenPairs):
         DataError
             If a file is damaged, or the labels hold a value of no class.
         """
-        labels = label_values(pair.mask)
-        flat = labels.reshape(len(labels), -1)  # the values of a mask are those of an image
-        encoded = self.classes.encode(flat, pair.mask.place)
-        return pair.image.read().array, encoded.reshape(labels.shape)
+        labels = self.classes.encode_volume(label_values(pair.mask), pair.mask.place)
+        return pair.image.read().array, labels
 
 
 def label_values(file: VolumeFile) -> NDArray[Any]:
@@ -158,6 +158,21 @@ def read_volumes(
         opened.predefined,
         tuple(pair.image.spacing for pair in opened.pairs),
     )
+
+
+def is_volume_set(source: str | Path) -> bool:
+    """Whether a source of pairs, a known name, folder or CSV file, is one of volumes."""
+    path = Path(source)
+    if isinstance(source, str) and source in CATALOGUE:
+        if is_made(source):
+            return False
+        try:
+            path = find(source)
+        except DataError:
+            return False
+    if path.suffix.lower() == ".csv" and path.is_file():
+        return ".nii" in path.read_text(encoding="utf-8", errors="replace").lower()
+    return holds_volumes(path)
 
 
 def check_volumes(source: str | Path, **settings: Any) -> PairCheck:
