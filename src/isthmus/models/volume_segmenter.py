@@ -96,11 +96,14 @@ class VolumeSegmenter(Segmenter):
             Held-out volumes, label volumes and spacings.
         """
         images, maps = self.slices(X, y, spacings)
+        held_out = None
+        if validation is not None:
+            held_out = self._slices(self._checked_settings(), *validation)
         super().fit(
             images,
             maps,
             class_names=class_names,
-            validation=None if validation is None else self._held_out(*validation),
+            validation=held_out,
             observer=observer,
             checkpoints=checkpoints,
         )
@@ -115,21 +118,25 @@ class VolumeSegmenter(Segmenter):
         self, X: Sequence[Any], y: Sequence[Array], spacings: Sequence[Spacing] | None = None
     ) -> tuple[list[Array], list[Array]]:
         """What `fit` makes of volumes: slices ``(C, h, w)`` and label slices, for `pieces`."""
-        own = check_settings(type(self), self.get_params(deep=False), type(self).__name__)
-        sizes = _sizes(spacings, len(X))
-        self.axis_ = _axis(own["plane"], sizes)
-        return self._sliced(self._slicer(own), X, y, sizes)
+        own = self._checked_settings()
+        if not len(X):
+            raise DataError("There are no volumes; give one at least.")
+        self.axis_ = _axis(own["plane"], _sizes(spacings, len(X)))
+        return self._slices(own, X, y, spacings)
 
-    def _held_out(
-        self, X: Sequence[Any], y: Sequence[Array], spacings: Sequence[Spacing] | None = None
-    ) -> tuple[list[Array], list[Array]]:
-        own = check_settings(type(self), self.get_params(deep=False), type(self).__name__)
-        return self._sliced(self._slicer(own), X, y, _sizes(spacings, len(X)))
+    def _checked_settings(self) -> dict[str, Any]:
+        return check_settings(type(self), self.get_params(deep=False), type(self).__name__)
 
-    def _sliced(
-        self, slicer: Slicer, X: Sequence[Any], y: Sequence[Array], sizes: Sequence[Spacing]
+    def _slices(
+        self,
+        settings: dict[str, Any],
+        X: Sequence[Any],
+        y: Sequence[Array],
+        spacings: Sequence[Spacing] | None = None,
     ) -> tuple[list[Array], list[Array]]:
-        if not len(X) or len(X) != len(y):
+        """The same, across the axis that training has chosen."""
+        slicer, sizes = self._slicer(settings), _sizes(spacings, len(X))
+        if len(X) != len(y):
             raise DataError(
                 f"There are {len(y)} label volumes for {len(X)} volumes; give one each."
             )
