@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 
 from isthmus.core.errors import DataError
-from isthmus.data import read_pairs, split
+from isthmus.data import CATALOGUE, read_pairs, split
 from isthmus.data.intensities import INTENSITIES
+from isthmus.data.pairs import PARTS
 from isthmus.data.volumes import check_volumes, is_volume_set, read_volumes
+from isthmus.data.volumes.sets import open_volumes
 from support.volumes import balls, write_balls, write_nifti
 
 VALUES = {"background": 0, "ball": 1}
@@ -150,3 +153,20 @@ def test_a_set_needs_volumes() -> None:
     cube = np.zeros((2, 2, 2), np.int16)
     with pytest.raises(DataError, match="spacings has 0 entries"):
         VolumeSet("a", (cube,), (cube,), ("x",), ("a", "b"))
+
+
+REAL = Path(os.environ.get("ISTHMUS_DATA", "")) / "hippocampus"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="ISTHMUS_DATA names no folder of hippocampus")
+def test_the_known_set() -> None:
+    opened = open_volumes("hippocampus", {})
+    assert (len(opened.pairs), opened.problems) == (CATALOGUE["hippocampus"].count, [])
+    assert opened.classes.class_names == ("background", "anterior", "posterior")
+    assert opened.predefined is not None
+    assert [int((opened.predefined == part).sum()) for part in PARTS] == [40, 10, 10]
+    _, labels = opened.decode(opened.pairs[0])
+    anterior, posterior = (np.argwhere(labels == label)[:, 1].mean() for label in (1, 2))
+    assert anterior < posterior  # the second axis runs backwards
+    assert is_volume_set("hippocampus")
+    assert not is_volume_set("made-lungs")
