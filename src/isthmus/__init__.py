@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         SparseAutoencoder,
         StackedAutoencoder,
         VariationalAutoencoder,
+        VolumeSegmenter,
         load,
     )
 
@@ -38,6 +39,7 @@ _HOMES = {
     "SparseAutoencoder": "isthmus.models",
     "StackedAutoencoder": "isthmus.models",
     "VariationalAutoencoder": "isthmus.models",
+    "VolumeSegmenter": "isthmus.models",
     "load": "isthmus.models",
 }
 
@@ -51,6 +53,7 @@ __all__ = [
     "SparseAutoencoder",
     "StackedAutoencoder",
     "VariationalAutoencoder",
+    "VolumeSegmenter",
     "__version__",
     "load",
 ]

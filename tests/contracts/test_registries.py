@@ -94,7 +94,7 @@ def test_check_fills_defaults_and_may_be_repeated(registry, kind):
     full = registry.check(spec)
     declared = inspect.signature(registry[kind].__init__).parameters.values()
     keyword_only = {p.name for p in declared if p.kind is p.KEYWORD_ONLY}
-    by_place = {"network"} if kind == "segmenter" else set()
+    by_place = {"network"} if kind in ("segmenter", "volume_segmenter") else set()
     assert set(full) == {"kind"} | keyword_only | by_place
     assert full.items() >= spec.items()
     assert registry.check(full) == full

@@ -331,7 +331,7 @@ def test_known_sets_are_for_pairs_alone() -> None:
     assert {entry.name for entry in KNOWN_PAIRS} < set(CATALOGUE)
     for entry in KNOWN_PAIRS:
         assert entry.pairs is not None
-        assert entry.missing(Path("absent")) == ["images", "masks"]
+        assert entry.missing(Path("absent")) == [entry.pairs.images, entry.pairs.masks]
         with pytest.raises(DataError, match="are for segmentation"):
             entry.read(Path("absent"))
 

@@ -108,6 +108,7 @@ def check(
     from isthmus.core.errors import DataError, SettingError
     from isthmus.data import CATALOGUE, PairCheck, check_pairs
     from isthmus.data import check as find_problems
+    from isthmus.data.volumes import check_volumes, is_volume_set
 
     known = CATALOGUE.get(source)
     if masks or value or ignore or (known and known.pairs):
@@ -115,10 +116,16 @@ def check(
             raise SettingError(
                 "--labels and --size are not for images with label maps; remove them."
             )
-        values = class_values(value) if value else None
-        checked = check_pairs(
-            source, values=values, masks=masks, ignore=ignore, groups=groups, colour=colour
-        )
+        settings = {
+            "values": class_values(value) if value else None,
+            "masks": masks,
+            "ignore": ignore,
+            "groups": groups,
+        }
+        if colour is None and is_volume_set(source):
+            checked = check_volumes(source, **settings)
+        else:
+            checked = check_pairs(source, **settings, colour=colour)
     else:
         checked = PairCheck(
             find_problems(source, labels=labels, groups=groups, size=size, colour=colour)

@@ -64,9 +64,27 @@ def segment(
     """Write a label map for each image, in its own size, and the areas of the classes.
 
     Example: `isthmus segment runs/lungs scans/ maps/ --overlay --spacing 0.5`
+
+    Of volumes (.nii, .nii.gz, folders of DICOM series) NAME.nii.gz and volumes.csv are written.
+
+    Example: `isthmus segment runs/hippocampus volumes/ labels/`
     """
     from isthmus.cli.progress import counting
     from isthmus.core.errors import DataError
+    from isthmus.data.volumes import holds_volumes
+
+    if holds_volumes(Path(source)):
+        given = {
+            "--with": others,
+            "--format": format != Format.PNG,
+            "--overlay": overlay,
+            "--probabilities": probabilities,
+            "--uncertainty": uncertainty,
+            "--masked": masked,
+            "--spacing": spacing,
+        }
+        _segment_volumes(run, Path(source), out, flips, [name for name in given if given[name]])
+        return
     from isthmus.recipes.segment import AREAS, REVIEW, Wanted, segment_files
 
     wanted = Wanted(
@@ -91,6 +109,31 @@ def segment(
     if problems:
         total = count + len(problems)
         raise DataError(f"{len(problems)} of {total} images could not be segmented; see above.")
+
+
+def _segment_volumes(run: Path, source: Path, out: Path, flips: bool, others: list[str]) -> None:
+    from isthmus.cli.progress import counting
+    from isthmus.core.errors import DataError
+    from isthmus.recipes.volume_files import VOLUMES, segment_volumes
+
+    _refuse(others)
+    with counting("volumes") as progress:
+        count, problems = segment_volumes(run, source, out, flips=flips, progress=progress)
+    for problem in problems:
+        typer.echo(f"left out: {problem.sentence}", err=True)
+    if count:
+        typer.echo(f"Wrote {count} label volumes to {out}; sizes: {out / VOLUMES}")
+    if problems:
+        total = count + len(problems)
+        raise DataError(f"{len(problems)} of {total} volumes could not be segmented; see above.")
+
+
+def _refuse(options: list[str]) -> None:
+    """Refuse options that mean nothing for volumes."""
+    from isthmus.core.errors import SettingError
+
+    if options:
+        raise SettingError(f"{options[0]} is for images, and these are volumes; leave it out.")
 
 
 def _spacing(text: str | None) -> tuple[float, float] | None:
@@ -147,19 +190,26 @@ def score(
     """Score label maps, made by whatever program or person, against references of the same names.
 
     Example: `isthmus score maps/ masks/ --value background=0 --value lung=1,255`
+
+    NIfTI label volumes are scored in mm, by their own spacing.
     """
+    from isthmus.data.volumes import holds_volumes
     from isthmus.metrics import MEASURES
     from isthmus.recipes.score import numbered, score_folders
+    from isthmus.recipes.volume_files import score_volumes
 
-    scored = score_folders(
+    volumes = holds_volumes(references)
+    _refuse(["--spacing"] if volumes and spacing else [])
+    of_images = {} if volumes else {"spacing": _spacing(spacing)}
+    scored = (score_volumes if volumes else score_folders)(
         predictions,
         references,
         numbered(labels) if labels is not None else class_values(value or []),
         ignore=ignore or (),
         names=names,
         groups=groups,
-        spacing=_spacing(spacing),
         out=out,
+        **of_images,
     )
     table = scored.table
     rows = list(zip(scored.class_names[1:], table.classes.values(), strict=True))
@@ -181,7 +231,7 @@ def score(
     )
     typer.echo(
         f"{len(scored.names)} cases, means with 95 % intervals"
-        f"{' by group' if groups else ''}; distances in {'mm' if spacing else 'pixels'}"
+        f"{' by group' if groups else ''}; distances in {'mm' if spacing or volumes else 'pixels'}"
     )
     for what, found in (
         ("no prediction, counted as empty", scored.missing),

@@ -131,6 +131,9 @@ def check_images(
     return problems, images()
 
 
+_VOLUMES = (".nii", ".nii.gz", ".dcm")
+
+
 def list_images(source: Path) -> list[Path]:
     """Image files of a folder and of all folders inside, sorted; a file stands for itself.
 
@@ -148,6 +151,11 @@ def list_images(source: Path) -> list[Path]:
         and path.is_file()
     ]
     paths = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not paths and any(path.name.lower().endswith(_VOLUMES) for path in files):
+        raise DataError(
+            f"{source} holds volumes, not images; give them to a model of volumes, such as that of"
+            " `isthmus train hippocampus`."
+        )
     if not paths:
         found = f"only other files such as {files[0].name}" if files else "no files"
         raise DataError(

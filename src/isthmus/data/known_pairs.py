@@ -55,6 +55,14 @@ KNOWN_PAIRS = (
         pairs=PairReading(values={"background": 0, "left ventricle": 255}, groups="patient"),
     ),
     Entry(
+        name="hippocampus",
+        description="MRI volumes of the hippocampus, its front and back part; cut to 1 mm voxels",
+        sample_shape=(),
+        count=60,
+        licence="CC BY-SA 4.0",
+        pairs=PairReading(values={"background": 0, "anterior": 1, "posterior": 2}, masks="labels"),
+    ),
+    Entry(
         name="covid-ct",
         description="CT slices of lungs with infections",
         sample_shape=(),

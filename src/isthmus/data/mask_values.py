@@ -107,6 +107,11 @@ class MaskValues:
             raise self._strays(numbers[labels == _STRAY], place)
         return labels
 
+    def encode_volume(self, voxels: NDArray[Any], place: str) -> NDArray[np.int16]:
+        """Labels ``(D, H, W)`` int16 of the voxels of a label volume."""
+        flat = voxels.reshape(len(voxels), -1)  # else its axes could be those of colours
+        return self.encode(flat, place).reshape(voxels.shape)
+
     def _look_up(self, numbers: NDArray[Any]) -> NDArray[np.int16]:
         labels = np.full(numbers.shape, _STRAY, np.int16)
         if self._rest is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,17 @@ def check_pairs(source: str | Path, **settings: Any) -> PairCheck:
         names = pairs.class_names
         counts = np.array([count_labels(labels, len(names)) for labels in pairs.masks])
         return PairCheck([], names, (counts > 0).sum(0), _by_part(counts, pairs.predefined))
+    return check_opened(source, settings, open_pairs)
+
+
+def check_opened(
+    source: str | Path,
+    settings: Mapping[str, Any],
+    opener: Callable[[str | Path, Mapping[str, Any]], OpenPairs],
+) -> PairCheck:
+    """That of whatever pairs, as `opener` finds them."""
     try:
-        opened = open_pairs(source, settings)
+        opened = opener(source, settings)
     except DataError as error:
         return PairCheck([Problem(str(source), str(error))])
     classes, problems = opened.classes.class_names, opened.problems

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,33 @@ _PART_OF = {
 }
 
 
+class Named(Protocol):
+    """A pair of whatever files: its name, and what else is known of it."""
+
+    @property
+    def name(self) -> str:
+        """Of the image, without suffix."""
+
+    @property
+    def facts(self) -> Facts:
+        """Its row in a CSV file."""
+
+
+class Listing(NamedTuple):
+    """Which files of a folder are images, and the name of a file without suffix."""
+
+    files: Callable[[Path], list[Path]]
+    stem: Callable[[str], str]
+
+
+def without_suffix(name: str) -> str:
+    """A path without the last suffix of its name."""
+    return PurePosixPath(name).with_suffix("").as_posix()
+
+
+_IMAGES = Listing(list_images, without_suffix)
+
+
 @dataclass(frozen=True)
 class Pair:
     """An image and its mask: their name, what the files declare, and other facts."""
@@ -42,7 +70,9 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class _Files:
+class PairFiles:
+    """The files of a pair, not yet opened."""
+
     name: str
     image: Path
     mask: Path
@@ -58,14 +88,29 @@ def find_pairs(source: Path, reading: PairReading) -> tuple[list[Pair], list[Pro
         If there is no pair at all, or no list can be made.
     """
     problems: list[Problem] = []
-    listed = _in_folder if source.is_dir() else _in_csv
-    files = list(listed(source, reading, problems))
+    files = find_files(source, reading, problems)
     return [pair for each in files for pair in _pages(each, problems)], problems
 
 
-def _in_folder(source: Path, reading: PairReading, problems: list[Problem]) -> Iterator[_Files]:
-    images = _by_stem(source / reading.images, problems)
-    masks = _by_stem(source / reading.masks, problems)
+def find_files(
+    source: Path, reading: PairReading, problems: list[Problem], listing: Listing = _IMAGES
+) -> list[PairFiles]:
+    """The files of the pairs of a folder or of a CSV file.
+
+    Raises
+    ------
+    DataError
+        If there is no pair at all, or no list can be made.
+    """
+    listed = _in_folder if source.is_dir() else _in_csv
+    return list(listed(source, reading, problems, listing))
+
+
+def _in_folder(
+    source: Path, reading: PairReading, problems: list[Problem], listing: Listing
+) -> Iterator[PairFiles]:
+    images = _by_stem(source / reading.images, problems, listing)
+    masks = _by_stem(source / reading.masks, problems, listing)
     if not images.keys() & masks.keys():
         image, mask = (next(iter(paths.values())) for paths in (images, masks))
         raise DataError(
@@ -85,12 +130,12 @@ def _in_folder(source: Path, reading: PairReading, problems: list[Problem]) -> I
                     f"{nearest(stem, other)}; add it, or remove the file.",
                 )
             )
-    facts = index_facts(source / reading.index, images, problems)
+    facts = index_facts(source / reading.index, images, problems, listing.stem)
     for stem in sorted(images.keys() & masks.keys()):
-        yield _Files(stem, images[stem], masks[stem], facts.get(stem, {}))
+        yield PairFiles(stem, images[stem], masks[stem], facts.get(stem, {}))
 
 
-def _by_stem(folder: Path, problems: list[Problem]) -> dict[str, Path]:
+def _by_stem(folder: Path, problems: list[Problem], listing: Listing) -> dict[str, Path]:
     """Image files by their path within the folder, without suffix."""
     if not folder.is_dir():
         there = sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
@@ -99,8 +144,8 @@ def _by_stem(folder: Path, problems: list[Problem]) -> dict[str, Path]:
             " folders of images and of masks by data.images and data.masks."
         )
     found: dict[str, Path] = {}
-    for path in list_images(folder):
-        stem = path.relative_to(folder).with_suffix("").as_posix()
+    for path in listing.files(folder):
+        stem = listing.stem(path.relative_to(folder).as_posix())
         if stem in found:
             problems.append(
                 Problem(stem, f"{found[stem]} and {path} have the same name; rename or remove one.")
@@ -110,7 +155,10 @@ def _by_stem(folder: Path, problems: list[Problem]) -> dict[str, Path]:
 
 
 def index_facts(
-    index: Path, images: Mapping[str, Path], problems: list[Problem]
+    index: Path,
+    images: Mapping[str, Path],
+    problems: list[Problem],
+    stem_of: Callable[[str], str] = without_suffix,
 ) -> dict[str, Facts]:
     """Rows of the index, by the stem of the image; every image needs one, if there is an index."""
     if not index.is_file():
@@ -119,7 +167,7 @@ def index_facts(
     by_file: dict[str, Facts] = {}
     for row in rows:
         file = row["file"] or ""
-        stem = file if file in images else PurePosixPath(file).with_suffix("").as_posix()
+        stem = file if file in images else stem_of(file)
         if stem in by_file:
             problems.append(Problem(stem, f"{index} has two rows for '{file}'; remove one."))
         elif stem not in images:
@@ -132,7 +180,9 @@ def index_facts(
     return by_file
 
 
-def _in_csv(source: Path, reading: PairReading, problems: list[Problem]) -> Iterator[_Files]:
+def _in_csv(
+    source: Path, reading: PairReading, problems: list[Problem], listing: Listing
+) -> Iterator[PairFiles]:
     if (reading.images, reading.masks, reading.index) != ("images", "masks", "index.csv"):
         raise SettingError(
             f"data.images, data.masks and data.index are for folders, which {source} is not;"
@@ -142,13 +192,13 @@ def _in_csv(source: Path, reading: PairReading, problems: list[Problem]) -> Iter
     seen: set[str] = set()
     for line, row in enumerate(rows, first):
         image, mask = row["image"], row["mask"]
-        name = PurePosixPath(image or "").with_suffix("").as_posix() if image else ""
+        name = listing.stem(image) if image else ""
         if not image or not mask or name in seen:
             fault = "has no image or no mask" if not image or not mask else f"names {image} again"
             problems.append(Problem(name, f"{source}, line {line}, {fault}; correct that line."))
             continue
         seen.add(name)
-        yield _Files(name, source.parent / image, source.parent / mask, row)
+        yield PairFiles(name, source.parent / image, source.parent / mask, row)
     if not seen:
         raise DataError(f"{source} lists no pair; write the paths of an image and a mask per line.")
 
@@ -164,7 +214,7 @@ def _read_rows(path: Path, needed: Iterable[str]) -> tuple[list[dict[str, str | 
     return frame.to_dicts(), first
 
 
-def _pages(files: _Files, problems: list[Problem]) -> Iterator[Pair]:
+def _pages(files: PairFiles, problems: list[Problem]) -> Iterator[Pair]:
     """The pair of two files, or the pairs of their pages."""
     if files.mask.suffix.lower() in LOSSY:
         problems.append(
@@ -213,7 +263,7 @@ def _size(header: ImageHeader) -> str:
 
 
 def predefined_of(
-    pairs: list[Pair], reading: PairReading, problems: list[Problem]
+    pairs: Sequence[Named], reading: PairReading, problems: list[Problem]
 ) -> NDArray[np.str_] | None:
     """The part of each pair by its name or its column ``split``, if these say something."""
     patterns = {part: getattr(reading, part) for part in PARTS[1:] if getattr(reading, part)}
@@ -238,7 +288,7 @@ def predefined_of(
 
 
 def groups_of(
-    pairs: list[Pair], groups: str | None, problems: list[Problem]
+    pairs: Sequence[Named], groups: str | None, problems: list[Problem]
 ) -> NDArray[np.str_] | None:
     """The group of each pair: its value in a column, or what a pattern finds in its name.
 

@@ -20,7 +20,7 @@ from isthmus.data.images import mixed
 from isthmus.data.limits import check_memory
 from isthmus.data.making import is_made, make_pairs
 from isthmus.data.mask_values import MaskValues
-from isthmus.data.pair_files import Pair, find_pairs, groups_of, predefined_of
+from isthmus.data.pair_files import find_pairs, groups_of, predefined_of
 from isthmus.data.pairs import PairReading, PairSet, Value
 from isthmus.data.pixels import convert
 from isthmus.data.problems import Problem, collect, raise_first
@@ -91,14 +91,7 @@ def read_pairs(
     if is_made(source):
         return made(source, given)
     opened = open_pairs(source, given)
-    try:
-        raise_first(opened.problems)
-        decoded = [opened.decode(pair) for pair in opened.pairs]
-        counts = np.sum([opened.count(labels) for _, labels in decoded], axis=0)
-        if every_class:
-            raise_first(opened.absent_classes(counts))
-    except DataError as error:
-        raise DataError(f"{error} `isthmus data check` lists all problems.") from error
+    decoded = decode_all(opened, every_class)
     return PairSet(
         opened.name,
         tuple(image for image, _ in decoded),
@@ -116,14 +109,14 @@ class OpenPairs:
 
     name: str
     classes: MaskValues
-    colour: bool | None
-    lit_field: bool
-    pairs: list[Pair]
+    pairs: Sequence[Any]  # of `Pair`, here
     problems: list[Problem]
     groups: NDArray[np.str_] | None
     predefined: NDArray[np.str_] | None
+    colour: bool | None = None
+    lit_field: bool = False
 
-    def decode(self, pair: Pair) -> tuple[NDArray[Any], NDArray[np.int16]]:
+    def decode(self, pair: Any) -> tuple[NDArray[Any], NDArray[np.int16]]:
         """Image and label map.
 
         Raises
@@ -152,6 +145,27 @@ class OpenPairs:
                 )
 
 
+def decode_all(
+    opened: OpenPairs, every_class: bool
+) -> list[tuple[NDArray[Any], NDArray[np.int16]]]:
+    """Image and label map of every pair.
+
+    Raises
+    ------
+    DataError
+        For the first problem; or, with `every_class`, if no mask holds a class.
+    """
+    try:
+        raise_first(opened.problems)
+        decoded = [opened.decode(pair) for pair in opened.pairs]
+        counts = np.sum([opened.count(labels) for _, labels in decoded], axis=0)
+        if every_class:
+            raise_first(opened.absent_classes(counts))
+    except DataError as error:
+        raise DataError(f"{error} `isthmus data check` lists all problems.") from error
+    return decoded
+
+
 def count_labels(labels: NDArray[np.int16], classes: int) -> NDArray[np.int64]:
     """Pixels to ignore, and of each class: ``(1 + K,)``."""
     return np.bincount(labels.ravel() - IGNORED, minlength=classes + 1)
@@ -176,19 +190,7 @@ def made(source: str | Path, given: Mapping[str, Any]) -> PairSet:
 
 def open_pairs(source: str | Path, given: Mapping[str, Any]) -> OpenPairs:
     """Find the pairs of a source by the settings of `read_pairs`, None for those not given."""
-    path, reading = Path(source), PairReading()
-    name = path.resolve().name.removesuffix(".csv")
-    if isinstance(source, str) and source in CATALOGUE:
-        known = CATALOGUE[source].pairs
-        if known is None:
-            raise DataError(f"'{source}' has no masks; choose a set of images with label maps.")
-        name, path, reading = source, find(source), known
-    elif not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".csv"):
-        raise DataError(
-            f"There is no folder or CSV file '{source}', nor a data set of that name"
-            f"{nearest(str(source), CATALOGUE)}; correct the path, or see `isthmus data ls`."
-        )
-    reading = replace(reading, **{key: value for key, value in given.items() if value is not None})
+    name, path, reading = found_source(source, given)
     classes = MaskValues(reading.values, reading.ignore)
     pairs, problems = find_pairs(path, reading)
     headers = [pair.image for pair in pairs]
@@ -202,10 +204,34 @@ def open_pairs(source: str | Path, given: Mapping[str, Any]) -> OpenPairs:
     return OpenPairs(
         name,
         classes,
-        reading.colour,
-        reading.field_of_view == "lit",
         pairs,
         problems,
         collect(problems, name, groups_of, pairs, reading.groups, problems),
         collect(problems, name, predefined_of, pairs, reading, problems),
+        reading.colour,
+        reading.field_of_view == "lit",
     )
+
+
+def found_source(source: str | Path, given: Mapping[str, Any]) -> tuple[str, Path, PairReading]:
+    """Name, place and reading of a source of pairs, by the settings that are not None.
+
+    Raises
+    ------
+    DataError
+        If there is nothing of that name, or it has no masks.
+    """
+    path, reading = Path(source), PairReading()
+    name = path.resolve().name.removesuffix(".csv")
+    if isinstance(source, str) and source in CATALOGUE:
+        known = CATALOGUE[source].pairs
+        if known is None:
+            raise DataError(f"'{source}' has no masks; choose a set of images with label maps.")
+        name, path, reading = source, find(source), known
+    elif not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".csv"):
+        raise DataError(
+            f"There is no folder or CSV file '{source}', nor a data set of that name"
+            f"{nearest(str(source), CATALOGUE)}; correct the path, or see `isthmus data ls`."
+        )
+    given = {key: value for key, value in given.items() if value is not None}
+    return name, path, replace(reading, **given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -54,9 +54,11 @@ class PairSet:
     groups: NDArray[Any] | None = None
     predefined: NDArray[np.str_] | None = None
 
+    _of_each: ClassVar[tuple[str, ...]] = ("images", "masks", "names", "groups", "predefined")
+
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
-        for part in ("masks", "names", "groups", "predefined"):
+        for part in self._of_each:
             value = getattr(self, part)
             if value is not None and len(value) != len(self.images):
                 raise DataError(
@@ -121,17 +123,17 @@ class PairSet:
         """A short name for the content of all images and label maps."""
         return fingerprint_of_all((*self.images, *self.masks))
 
-    def subset(self, indices: ArrayLike) -> PairSet:
+    def subset(self, indices: ArrayLike) -> Self:
         """Return the set of the chosen pairs, in the order of `indices`."""
         chosen = np.asarray(indices, np.int64)
-        return replace(
-            self,
-            images=tuple(self.images[i] for i in chosen),
-            masks=tuple(self.masks[i] for i in chosen),
-            names=tuple(self.names[i] for i in chosen),
-            groups=None if self.groups is None else self.groups[chosen],
-            predefined=None if self.predefined is None else self.predefined[chosen],
-        )
+        parts: dict[str, Any] = {}
+        for part in self._of_each:
+            value = getattr(self, part)
+            if isinstance(value, tuple):
+                parts[part] = tuple(value[i] for i in chosen)
+            elif value is not None:
+                parts[part] = value[chosen]
+        return replace(self, **parts)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from isthmus.metrics._base import METRICS
 from isthmus.metrics.segmentation import MEASURES, Measure
 
 _OF_IMAGES = {
+    "volume_error": Measure("absolute error of the volume, ml", False),
     "mean_iou": Measure("mean IoU with the background", True),
     "auc": Measure("area under the ROC curve", True),
     "average_precision": Measure("average precision", True),

@@ -13,6 +13,7 @@ from isthmus.models.segmenter import Segmenter
 from isthmus.models.sparse import SparseAutoencoder
 from isthmus.models.stacked import StackedAutoencoder
 from isthmus.models.variational import VariationalAutoencoder
+from isthmus.models.volume_segmenter import VolumeSegmenter
 
 __all__ = [
     "MODELS",
@@ -27,6 +28,7 @@ __all__ = [
     "SparseAutoencoder",
     "StackedAutoencoder",
     "VariationalAutoencoder",
+    "VolumeSegmenter",
     "load",
     "model_fingerprint",
     "plan_segmenter",

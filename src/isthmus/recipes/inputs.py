@@ -44,17 +44,47 @@ def load_segmenter(folder: Path) -> Any:
     Raises
     ------
     SettingError
-        If it is an autoencoder.
+        If it is an autoencoder, or a segmenter of volumes.
     ModelFileError
         If it cannot be loaded.
     """
+    return _of_task(folder, "segmentation")
+
+
+def load_volume_segmenter(folder: Path) -> Any:
+    """The model of a run or model folder, which must give label volumes.
+
+    Raises
+    ------
+    SettingError
+        If it is another one.
+    ModelFileError
+        If it cannot be loaded.
+    """
+    return _of_task(folder, "volumes")
+
+
+_TAKES = {
+    "segmentation": "images, as a segmenter does: `isthmus train lungs` makes one",
+    "volumes": "volumes, as a volume_segmenter does: `isthmus train hippocampus` makes one",
+}
+
+
+def _of_task(folder: Path, task: str) -> Any:
+    """A model that gives labels, of one kind of data."""
     model = load(folder)
-    if model.task != "segmentation":
+    if model.task == task:
+        return model
+    if model.task in _TAKES:
+        own, wanted = (_TAKES[one].partition(",")[0] for one in (model.task, task))
         raise SettingError(
-            f"{folder} holds an autoencoder ('{model.kind}'), which gives no label maps; give a run"
-            " of a segmenter, such as that of `isthmus train lungs`."
+            f"{folder} holds a model of {own}, which cannot take {wanted}; give a model of"
+            f" {_TAKES[task]}."
         )
-    return model
+    raise SettingError(
+        f"{folder} holds an autoencoder ('{model.kind}'), which gives no label maps; give a model"
+        f" of {_TAKES[task]}."
+    )
 
 
 def read_for(model: Any, source: str) -> DataSet:

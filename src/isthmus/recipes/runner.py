@@ -14,7 +14,7 @@ from isthmus.core.errors import SettingError, StorageError
 from isthmus.core.files import write_text
 from isthmus.data import Split
 from isthmus.models import load
-from isthmus.recipes import autoencoding, segmentation
+from isthmus.recipes import autoencoding, segmentation, volumes
 from isthmus.recipes.apply import TABLES, refuse_target
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.library import read_text
@@ -30,7 +30,11 @@ from isthmus.training import (
 )
 
 _RECIPE = "recipe.toml"
-TASKS: dict[str, Any] = {"autoencoding": autoencoding, "segmentation": segmentation}
+TASKS: dict[str, Any] = {
+    "autoencoding": autoencoding,
+    "segmentation": segmentation,
+    "volumes": volumes,
+}
 
 
 @dataclass(frozen=True)

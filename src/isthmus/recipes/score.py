@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from isthmus.data import Problem, write_table
 from isthmus.data.image_files import ImageHeader, decode
 from isthmus.data.images import Page, list_pages
 from isthmus.data.mask_values import MaskValues
-from isthmus.data.pair_files import LOSSY, Pair, groups_of, index_facts
+from isthmus.data.pair_files import LOSSY, Facts, groups_of, index_facts, without_suffix
 from isthmus.data.pairs import Value
 from isthmus.data.problems import raise_first
 from isthmus.data.splits import matching
@@ -28,6 +28,8 @@ from isthmus.metrics import (
     segmentation_scores,
     segmentation_table,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -101,27 +103,20 @@ def score_folders(
         If values, names or groups cannot be used.
     """
     classes = MaskValues(values, ignore)
-    found, wanted = _by_name(predictions), _by_name(references)
-    if names is not None:
-        matching(list(wanted), names, str(references))  # refuses a pattern of nothing
-        found, wanted = (
-            {name: page for name, page in pages.items() if _matches(name, names)}
-            for pages in (found, wanted)
-        )
-    if not found.keys() & wanted.keys():
-        raise DataError(
-            f"{predictions} has no label map of the name of one in {references}, such as"
-            f" {next(iter(wanted))}; rename the predictions as the references are."
-        )
+    found, wanted = chosen_names(
+        _by_name(predictions), _by_name(references), names, predictions, references
+    )
     headers = {
         name: (page.header(), found[name].header() if name in found else None)
         for name, page in wanted.items()
     }
     _refuse_sizes(headers)
-    of_case = _groups(wanted, headers, groups)
+    stems = {name: _stem(page) for name, page in wanted.items()}
+    files = {_stem(page): page.path for page in wanted.values()}
+    of_case = find_groups(stems, files, groups)
     cases = [_score(classes, *pair, spacing) for pair in headers.values()]
     if out is not None:
-        _write(out, list(wanted), classes.class_names, cases, of_case)
+        write_cases(out, list(wanted), classes.class_names, cases, of_case)
     return Scored(
         list(wanted),
         classes.class_names,
@@ -153,6 +148,34 @@ def _by_name(source: Path) -> dict[str, Page]:
     return found
 
 
+def chosen_names(
+    found: dict[str, T],
+    wanted: dict[str, T],
+    names: Sequence[str] | None,
+    predictions: Path,
+    references: Path,
+) -> tuple[dict[str, T], dict[str, T]]:
+    """Predictions and references, by name, of those names that match a pattern.
+
+    Raises
+    ------
+    DataError
+        If a pattern matches nothing, or no prediction has the name of a reference.
+    """
+    if names is not None:
+        matching(list(wanted), names, str(references))  # refuses a pattern of nothing
+        found, wanted = (
+            {name: page for name, page in pages.items() if _matches(name, names)}
+            for pages in (found, wanted)
+        )
+    if not found.keys() & wanted.keys():
+        raise DataError(
+            f"{predictions} has no label map of the name of one in {references}, such as"
+            f" {next(iter(wanted))}; rename the predictions as the references are."
+        )
+    return found, wanted
+
+
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
@@ -175,30 +198,46 @@ def _size(header: ImageHeader) -> str:
     return f"{header.size[1]} x {header.size[0]}"
 
 
-def _groups(
-    pages: Mapping[str, Page],
-    headers: Mapping[str, tuple[ImageHeader, ImageHeader | None]],
+class Case(NamedTuple):
+    """A case to be scored: its name, and its row in a CSV file of groups."""
+
+    name: str
+    facts: Facts
+
+
+def find_groups(
+    stems: Mapping[str, str],
+    files: Mapping[str, Path],
     groups: str | None,
+    stem_of: Callable[[str], str] = without_suffix,
 ) -> NDArray[np.str_] | None:
-    """The group of each case: of a column of a CSV file, or of a pattern of the names."""
+    """The group of each case: of a column of a CSV file, or of a pattern of the names.
+
+    Parameters
+    ----------
+    stems
+        By the name of each case that of its file without suffix.
+    files
+        By that the file.
+    groups
+        See `score_folders`.
+    stem_of
+        What a name in the CSV file is without suffix.
+    """
     problems: list[Problem] = []
     file, _, column = (groups or "").rpartition(":")
-    facts = {}
+    facts: dict[str, Facts] = {}
     if file.lower().endswith(".csv"):
         if not Path(file).is_file():
             raise DataError(f"There is no file {file} to take groups from; correct --groups.")
-        stems = {_stem(page): page.path for page in pages.values()}
-        facts = index_facts(Path(file), stems, problems)
+        facts = index_facts(Path(file), files, problems, stem_of)
         groups = column
     elif groups is not None and "(" not in groups:
         raise SettingError(
             f"--groups is FILE.csv:COLUMN, or a pattern such as '^([^_]+)_', not '{groups}'."
         )
-    pairs = [
-        Pair(name, headers[name][0], headers[name][0], facts.get(_stem(page), {}))
-        for name, page in pages.items()
-    ]
-    found = groups_of(pairs, groups, problems)
+    cases = [Case(name, facts.get(stem, {})) for name, stem in stems.items()]
+    found = groups_of(cases, groups, problems)
     raise_first(problems)
     return found
 
@@ -222,14 +261,14 @@ def _score(
     return segmentation_scores(found, wanted, range(1, len(classes.class_names)), spacing=spacing)
 
 
-def _write(
+def write_cases(
     out: Path,
     names: Sequence[str],
     class_names: Sequence[str],
     cases: Sequence[SegmentationScores],
     groups: NDArray[np.str_] | None,
 ) -> None:
-    """A row for each case and class."""
+    """Write a row for each case and class as ``.csv`` or ``.parquet``."""
     columns: dict[str, list[Any]] = defaultdict(list)
     for place, (name, case) in enumerate(zip(names, cases, strict=True)):
         for k, label in enumerate(case.classes):

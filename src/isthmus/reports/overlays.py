@@ -46,19 +46,31 @@ def case_of(
     The uncertainty is the entropy from 0 to 1, where all classes are alike.
     """
     image, reference = test.images[place], test.masks[place]
-    factor = _LONGER / max(reference.shape)
-    height, width = (max(1, round(side * factor)) for side in reference.shape)
+    share = None if entropy is None else entropy / np.float32(np.log2(len(test.class_names)))
+    return drawn(title, image, reference, prediction, reference.shape, share)
+
+
+def drawn(
+    title: str,
+    image: Array,
+    reference: Array,
+    prediction: Array,
+    sides: Sequence[float],
+    uncertainty: NDArray[np.float32] | None = None,
+) -> Case:
+    """An image, its label maps and their uncertainty from 0 to 1, in a size to be drawn.
+
+    `sides` are height and width in any unit.
+    """
+    factor = _LONGER / max(sides)
+    height, width = (max(1, round(side * factor)) for side in sides)
     channels = image if image.ndim == 3 else image[None]
-    uncertainty = None
-    if entropy is not None:
-        share = entropy / np.float32(np.log2(len(test.class_names)))
-        uncertainty = resized(share[None], (height, width))[0]
     return Case(
         title,
         resized(channels.astype(np.float32), (height, width)),
         resized_labels(reference, (height, width)),
         resized_labels(prediction, (height, width)),
-        uncertainty,
+        None if uncertainty is None else resized(uncertainty[None], (height, width))[0],
     )
 
 

@@ -196,7 +196,7 @@ def sections(run: Run) -> list[Section]:
     return [
         Section(
             f"Each of the {len(rows)} {run.evaluation.part} images, worst first",
-            " ".join([*notes(run.dataset, run.split), *_failures(details)]),
+            " ".join([*notes(run.dataset, run.split), *failures(details)]),
             tables=[Table(columns, rows)],
             note="The same as `cases.csv` in the folder of the run.",
             folded=len(rows) > _OPEN,
@@ -204,7 +204,7 @@ def sections(run: Run) -> list[Section]:
     ]
 
 
-def _failures(details: dict[str, Array]) -> Iterator[str]:
+def failures(details: dict[str, Array]) -> Iterator[str]:
     """Sentences that name the cases with structures that were missed, or are not there."""
     for failure, what in (
         ("missed", "Missed as a whole"),

@@ -1,0 +1,266 @@
+"""The segmenter of volumes: that of images, slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from isthmus.core.errors import DataError, ModelFileError
+from isthmus.core.registry import Spec, check_settings
+from isthmus.core.settings import NonNegativeInt, PositiveFloat
+from isthmus.data.fingerprint import fingerprint_of_all
+from isthmus.data.intensities import INTENSITIES, Unit
+from isthmus.inference.segmentation import class_probabilities, resized
+from isthmus.models._base import MODELS
+from isthmus.models._files import Document
+from isthmus.models._slices import PLANES, Sliceable, Slicer
+from isthmus.models.segmenter import Segmenter
+from isthmus.networks import ImageNetwork
+from isthmus.training import Checkpoints, Observer, choose_device
+
+Array = NDArray[Any]
+Spacing = tuple[float, float, float]
+_UNKNOWN: Spacing = (1.0, 1.0, 1.0)
+_TIE = 3  # decimals of mm; rounding makes no voxel thicker
+
+
+@MODELS.register("volume_segmenter")
+@dataclass(kw_only=True, eq=False, repr=False)
+class VolumeSegmenter(Segmenter):
+    """A label for every voxel: a `Segmenter` of the slices of volumes.
+
+    Volumes are arrays ``(D, H, W)`` in the order up, backwards, left, as `isthmus.data.volumes`
+    reads them, with the sizes of their voxels in mm; label volumes have the same shape. Other
+    settings and attributes are those of `Segmenter`.
+
+    Parameters
+    ----------
+    plane
+        Of the slices: "axial", "coronal" or "sagittal", across D, H or W; or "thickest", across
+        the axis along which voxels of the training volumes are largest (axial where none is).
+    neighbours
+        Slices on either side that the network sees as further channels.
+    spacing
+        Size in mm of the square pixels to which slices are brought before the network sees them;
+        labels come back in the volume's own. ``None`` works on the pixels as they are.
+    intensities
+        How grey values are scaled, by all voxels of a volume together: percentiles for MR, a
+        window for CT.
+
+    Attributes
+    ----------
+    axis_ : int
+        Across which the slices lie: 0, 1 or 2.
+    """
+
+    plane: Literal["thickest", "axial", "coronal", "sagittal"] = "thickest"
+    neighbours: NonNegativeInt = 0
+    spacing: PositiveFloat | None = None
+    intensities: Annotated[Spec, INTENSITIES] = "percentiles"
+
+    task: ClassVar[str] = "volumes"
+
+    # -- fitting ----------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Sequence[Any],
+        y: Sequence[Array],
+        spacings: Sequence[Spacing] | None = None,
+        *,
+        class_names: Sequence[str] | None = None,
+        validation: tuple[Sequence[Any], ...] | None = None,
+        observer: Observer | None = None,
+        checkpoints: Checkpoints | None = None,
+    ) -> Self:
+        """Train on volumes and their label volumes.
+
+        Parameters
+        ----------
+        X
+            Volumes ``(D, H, W)`` of any sizes.
+        y
+            Label volumes ``(D, H, W)``.
+        spacings
+            Size of a voxel in mm along D, H and W, of each volume; 1 mm where none are given.
+        class_names, observer, checkpoints
+            As of `Segmenter.fit`.
+        validation
+            Held-out volumes, label volumes and spacings.
+        """
+        images, maps = self.slices(X, y, spacings)
+        held_out = None
+        if validation is not None:
+            held_out = self._slices(self._checked_settings(), *validation)
+        super().fit(
+            images,
+            maps,
+            class_names=class_names,
+            validation=held_out,
+            observer=observer,
+            checkpoints=checkpoints,
+        )
+        self.data_ |= {
+            "samples": len(X),
+            "slices": len(images),
+            "fingerprint": fingerprint_of_all(map(np.asarray, X)),
+        }
+        return self
+
+    def slices(
+        self, X: Sequence[Any], y: Sequence[Array], spacings: Sequence[Spacing] | None = None
+    ) -> tuple[list[Array], list[Array]]:
+        """What `fit` makes of volumes: slices ``(C, h, w)`` and label slices, for `pieces`."""
+        own = self._checked_settings()
+        if not len(X):
+            raise DataError("There are no volumes; give one at least.")
+        self.axis_ = _axis(own["plane"], _sizes(spacings, len(X)))
+        return self._slices(own, X, y, spacings)
+
+    def _checked_settings(self) -> dict[str, Any]:
+        return check_settings(type(self), self.get_params(deep=False), type(self).__name__)
+
+    def _slices(
+        self,
+        settings: dict[str, Any],
+        X: Sequence[Any],
+        y: Sequence[Array],
+        spacings: Sequence[Spacing] | None = None,
+    ) -> tuple[list[Array], list[Array]]:
+        """The same, across the axis that training has chosen."""
+        slicer, sizes = self._slicer(settings), _sizes(spacings, len(X))
+        if len(X) != len(y):
+            raise DataError(
+                f"There are {len(y)} label volumes for {len(X)} volumes; give one each."
+            )
+        images: list[Array] = []
+        maps: list[Array] = []
+        for volume, labels, size in zip(X, y, sizes, strict=True):
+            checked, label = _checked(volume), np.asarray(labels)
+            if label.shape != checked.shape or label.dtype.kind not in "biu":
+                raise DataError(
+                    f"A label volume is {label.dtype} of shape {label.shape}, its volume has the"
+                    f" shape {checked.shape}; give whole numbers of the same shape."
+                )
+            images += slicer.images(checked, size)
+            maps += slicer.labels(label, size)
+        return images, maps
+
+    def _slicer(self, settings: dict[str, Any]) -> Slicer:
+        scaled = INTENSITIES.build(settings["intensities"])
+        return Slicer(self.axis_, settings["neighbours"], settings["spacing"], scaled)
+
+    def _take_settings(self, own: dict[str, Any]) -> None:
+        super()._take_settings(own)
+        self._intensities = Unit()  # slices are scaled already, by their whole volume
+
+    # -- using ------------------------------------------------------------------------------
+
+    def predict_proba(  # type: ignore[override]  # volumes come with the sizes of their voxels
+        self, X: Sequence[Any], spacings: Sequence[Spacing] | None = None, *, flips: bool = False
+    ) -> list[NDArray[np.float32]]:
+        """Probabilities of the classes, ``(K, D, H, W)``, of each volume; see `Segmenter`."""
+        found = []
+        for volume, size in zip(X, _sizes(spacings, len(X)), strict=True):
+            each = list(self._of_slices(_checked(volume), size, flips))
+            found.append(np.moveaxis(np.stack(each, 1), 1, 1 + self.axis_))
+        return found
+
+    def predict(  # type: ignore[override]  # as above
+        self, X: Sequence[Any], spacings: Sequence[Spacing] | None = None, *, flips: bool = False
+    ) -> list[NDArray[np.int16]]:
+        """Label volumes ``(D, H, W)``: the most probable class of each voxel.
+
+        Parameters
+        ----------
+        X
+            Volumes ``(D, H, W)``; also files (`isthmus.data.volumes.VolumeFile`), of which no more
+            than a slab is in memory beside the labels.
+        spacings
+            Size of a voxel in mm along D, H and W, of each volume.
+        flips
+            As of `Segmenter.predict_proba`.
+        """
+        found = []
+        for volume, size in zip(X, _sizes(spacings, len(X)), strict=True):
+            checked = _checked(volume)
+            labels = np.empty(checked.shape, np.int16)
+            across = np.moveaxis(labels, self.axis_, 0)
+            for place, one in enumerate(self._of_slices(checked, size, flips)):
+                across[place] = one.argmax(0)
+            found.append(labels)
+        return found
+
+    def _of_slices(
+        self, volume: Sliceable, size: Spacing, flips: bool
+    ) -> Iterator[NDArray[np.float32]]:
+        """Probabilities ``(K, H, W)`` of one slice after another, in its own size."""
+        check_is_fitted(self)
+        mirrored = self._mirrored() if flips else ()
+        device, network = choose_device(self.device), cast(ImageNetwork, self.network_)
+        height, width = (side for axis, side in enumerate(volume.shape) if axis != self.axis_)
+        for image in self._slicer(self.settings_).one_by_one(volume, size):
+            seen = self._seen(image)
+            yield resized(
+                class_probabilities(network, seen, device, flips=mirrored), (height, width)
+            )
+
+    @property
+    def plane_(self) -> str:
+        """Name of the plane of the slices."""
+        return PLANES[self.axis_]
+
+    # -- saving -----------------------------------------------------------------------------
+
+    def _numbers(self) -> dict[str, Tensor]:
+        return {"axis": torch.tensor([float(self.axis_)])}
+
+    def _number_shapes(self, document: Document) -> dict[str, tuple[int, ...]]:
+        return {"axis": (1,)}
+
+    def _take_numbers(self, numbers: dict[str, NDArray[Any]]) -> None:
+        self.axis_ = int(numbers["axis"][0])
+        if self.axis_ not in range(3):
+            raise ModelFileError(
+                f"This model describes slices across the axis {self.axis_}, which volumes have not;"
+                " copy it again."
+            )
+
+
+def _sizes(spacings: Sequence[Spacing] | None, count: int) -> list[Spacing]:
+    """A spacing for each volume."""
+    if spacings is None:
+        return [_UNKNOWN] * count
+    sizes = [cast(Spacing, tuple(map(float, one))) for one in spacings]
+    if len(sizes) != count or any(
+        len(size) != 3 or not all(0 < side < np.inf for side in size) for size in sizes
+    ):
+        raise DataError(
+            f"Spacings are three numbers of mm above 0 for each of {count} volumes, not"
+            f" {spacings!r}."
+        )
+    return sizes
+
+
+def _axis(plane: str, sizes: Sequence[Spacing]) -> int:
+    """The axis that slices lie across: the one that is named, or that of the coarsest spacing."""
+    if plane in PLANES:
+        return PLANES.index(plane)
+    return int(np.round(np.median(sizes, axis=0), _TIE).argmax())
+
+
+def _checked(volume: Any) -> Sliceable:
+    """A volume of three axes; files stay as they are."""
+    whole: Sliceable = volume if hasattr(volume, "shape") else np.asarray(volume)
+    if len(whole.shape) != 3 or whole.dtype.kind not in "biuf":
+        raise DataError(
+            f"A volume is {whole.dtype} of shape {tuple(whole.shape)}; give numbers (D, H, W)."
+        )
+    return whole
