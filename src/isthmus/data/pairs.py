@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -54,9 +54,11 @@ class PairSet:
     groups: NDArray[Any] | None = None
     predefined: NDArray[np.str_] | None = None
 
+    per_pair: ClassVar[tuple[str, ...]] = ("images", "masks", "names", "groups", "predefined")
+
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
-        for part in ("masks", "names", "groups", "predefined"):
+        for part in self.per_pair:
             value = getattr(self, part)
             if value is not None and len(value) != len(self.images):
                 raise DataError(
@@ -121,16 +123,17 @@ class PairSet:
         """A short name for the content of all images and label maps."""
         return fingerprint_of_all((*self.images, *self.masks))
 
-    def subset(self, indices: ArrayLike) -> PairSet:
+    def subset(self, indices: ArrayLike) -> Self:
         """Return the set of the chosen pairs, in the order of `indices`."""
         chosen = np.asarray(indices, np.int64)
+        parts = {name: getattr(self, name) for name in self.per_pair}
         return replace(
             self,
-            images=tuple(self.images[i] for i in chosen),
-            masks=tuple(self.masks[i] for i in chosen),
-            names=tuple(self.names[i] for i in chosen),
-            groups=None if self.groups is None else self.groups[chosen],
-            predefined=None if self.predefined is None else self.predefined[chosen],
+            **{
+                name: tuple(part[i] for i in chosen) if isinstance(part, tuple) else part[chosen]
+                for name, part in parts.items()
+                if part is not None
+            },
         )
 
 
@@ -144,6 +147,8 @@ class PairReading:
         See `isthmus.data.read_pairs`.
     validation, test : tuple of str
         Patterns of the names of these parts, for a known set without an index of its own.
+    objects, kinds : str or None
+        See `isthmus.data.read_instances`.
     """
 
     values: Mapping[str, Value] = field(default_factory=dict)
@@ -156,3 +161,5 @@ class PairReading:
     field_of_view: str | None = None
     validation: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
+    objects: str | None = None
+    kinds: str | None = None

@@ -44,6 +44,7 @@ def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
     settings.refuse("labels", "categories", "missing", purpose="tables, not for label maps")
     settings.refuse("classes", purpose="samples of one class each, not for label maps")
     settings.refuse("size", purpose="autoencoders; that of a segmenter is model.size")
+    settings.refuse("objects", "kinds", purpose="single objects, which 'instance_segmenter' learns")
     dataset = read_pairs(settings.given_source, **settings.pairs())
     if settings.measures and len(dataset.class_names) != 2:
         raise SettingError(
