@@ -96,7 +96,12 @@ def check_objects(
 
 
 def read_instances(
-    source: str | Path, *, objects: str | None = None, kinds: str | None = None, **settings: Any
+    source: str | Path,
+    *,
+    objects: str | None = None,
+    kinds: str | None = None,
+    every_class: bool = True,
+    **settings: Any,
 ) -> InstanceSet:
     """Read images of any sizes whose single objects are numbered.
 
@@ -110,8 +115,8 @@ def read_instances(
         bits, or TIFF, which also takes 32. By default the masks are the instance maps.
     kinds
         Column of the index that says of which kind an image is.
-    settings
-        Of `isthmus.data.read_pairs`. Where the masks are the instance maps, `values` is
+    every_class, settings
+        As of `isthmus.data.read_pairs`. Where the masks are the instance maps, `values` is
         ``{"background": 0, "object": ">0"}`` unless given.
 
     Raises
@@ -131,6 +136,9 @@ def read_instances(
         found = [
             maps.read(pair, labels) for pair, (_, labels) in zip(opened.pairs, decoded, strict=True)
         ]
+        if every_class:
+            counts = np.sum([opened.count(labels) for _, labels in decoded], axis=0)
+            raise_first(opened.absent_classes(counts))
     except DataError as error:
         raise DataError(f"{error} `isthmus data check` lists all problems.") from error
     return InstanceSet(

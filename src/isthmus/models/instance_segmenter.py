@@ -143,7 +143,7 @@ class InstanceSegmenter(Segmenter):
         places = np.unique(np.linspace(0, len(some.images) - 1, _TRIED).astype(int))
         for place in places if len(cuts) > 1 else ():
             (p,) = self.predict_proba([some.images[place]])
-            relief = self._relief(p)
+            relief = self.relief(p)
             scores = [
                 instance_scores(cut_objects(relief, cut).map, some.objects[place]).ap_mean
                 for cut in cuts
@@ -178,9 +178,10 @@ class InstanceSegmenter(Segmenter):
 
     def objects_of(self, probabilities: NDArray[np.float32]) -> Instances:
         """Objects by the probabilities of the pixel classes ``(C, H, W)`` of one image."""
-        return cut_objects(self._relief(probabilities), self.cut_)
+        return cut_objects(self.relief(probabilities), self.cut_)
 
-    def _relief(self, probabilities: NDArray[np.float32]) -> Relief:
+    def relief(self, probabilities: NDArray[np.float32]) -> Relief:
+        """What objects are cut from, by the probabilities of the pixel classes of one image."""
         return self._borders.relief(probabilities, len(self.data_["class_names"]) - 1)
 
 

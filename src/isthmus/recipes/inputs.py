@@ -49,7 +49,7 @@ def load_segmenter(folder: Path) -> Any:
         If it cannot be loaded.
     """
     model = load(folder)
-    if model.task != "segmentation":
+    if model.task == "autoencoding":
         raise SettingError(
             f"{folder} holds an autoencoder ('{model.kind}'), which gives no label maps; give a run"
             " of a segmenter, such as that of `isthmus train lungs`."

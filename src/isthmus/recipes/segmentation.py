@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,9 +41,7 @@ _COMMON = (128, 128)  # size in which label maps are averaged
 
 def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
     """Read and split the images and label maps of a recipe."""
-    settings.refuse("labels", "categories", "missing", purpose="tables, not for label maps")
-    settings.refuse("classes", purpose="samples of one class each, not for label maps")
-    settings.refuse("size", purpose="autoencoders; that of a segmenter is model.size")
+    refuse_others(settings)
     settings.refuse("objects", "kinds", purpose="single objects, which 'instance_segmenter' learns")
     dataset = read_pairs(settings.given_source, **settings.pairs())
     if settings.measures and len(dataset.class_names) != 2:
@@ -52,6 +50,13 @@ def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
             f" {len(dataset.class_names)}; remove them."
         )
     return dataset, settings.part(dataset)
+
+
+def refuse_others(settings: DataSettings) -> None:
+    """Refuse the settings that mean nothing for label maps."""
+    settings.refuse("labels", "categories", "missing", purpose="tables, not for label maps")
+    settings.refuse("classes", purpose="samples of one class each, not for label maps")
+    settings.refuse("size", purpose="autoencoders; that of a segmenter is model.size")
 
 
 def fit(model: Any, dataset: PairSet, parts: Split, **options: Any) -> None:
@@ -105,29 +110,45 @@ def evaluate_on(model: Any, settings: DataSettings, source: str) -> Evaluation:
 
 
 def _read_other(source: str, settings: DataSettings, own: PairSet) -> PairSet:
-    """Data of another origin: mask values as a known set has them, else those of the run.
+    other = read_pairs(source, **reading_of_other(source, settings, settings.pairs(), own))
+    refuse_other_classes(other, own, source)
+    return other
+
+
+def reading_of_other(
+    source: str, settings: DataSettings, given: Mapping[str, Any], own: PairSet
+) -> dict[str, Any]:
+    """How data of another origin are read: mask values as a known set has them, else as the run's.
 
     Groups are taken from the column that the run names, where the other data have it.
+
+    Parameters
+    ----------
+    given
+        Those of the settings that say how data are read, None for what they leave open.
     """
     reading: dict[str, Any] = {"colour": own.channels == 3, "every_class": False}
-    if source not in CATALOGUE:
-        known = CATALOGUE.get(settings.source or "")
-        like = vars(known.pairs if known and known.pairs else PairReading())
-        given = {key: value for key, value in settings.pairs().items() if value is not None}
-        mine = {key: like[key] for key in settings.pairs()} | given
-        path = Path(source)
-        table = path / mine["index"] if path.is_dir() else path
-        there = column_names(table) if table.is_file() else []
-        absent = {} if mine["groups"] in there else {"groups": None}
-        reading = {**mine, **absent, **reading}
-    other = read_pairs(source, **reading)
+    if source in CATALOGUE:
+        return reading
+    known = CATALOGUE.get(settings.source or "")
+    like = vars(known.pairs if known and known.pairs else PairReading())
+    stated = {key: value for key, value in given.items() if value is not None}
+    mine = {key: like[key] for key in given} | stated
+    path = Path(source)
+    table = path / mine["index"] if path.is_dir() else path
+    there = column_names(table) if table.is_file() else []
+    absent = {key: None for key in ("groups", "kinds") if key in mine and mine[key] not in there}
+    return {**mine, **absent, **reading}
+
+
+def refuse_other_classes(other: PairSet, own: PairSet, source: str) -> None:
+    """Refuse data whose classes are not those of the run."""
     if other.class_names != own.class_names:
         raise DataError(
             f"{source} has the classes {', '.join(other.class_names)}, but this model was trained"
             f" on {', '.join(own.class_names)}; give its folder, whose masks are then read by the"
             " values of the run."
         )
-    return other
 
 
 def notes(dataset: PairSet, parts: Split) -> list[str]:

@@ -9,11 +9,15 @@ from isthmus.core.files import atomic_file, write_text
 from isthmus.metrics import measure_of
 from isthmus.networks import count_parameters
 from isthmus.recipes.runner import Run
-from isthmus.reports import autoencoding, segmentation
+from isthmus.reports import autoencoding, instances, segmentation
 from isthmus.reports.page import Cell, Fact, Picture, Table, render
 from isthmus.reports.style import look
 
-_TASKS: dict[str, Any] = {"autoencoding": autoencoding, "segmentation": segmentation}
+_TASKS: dict[str, Any] = {
+    "autoencoding": autoencoding,
+    "segmentation": segmentation,
+    "instances": instances,
+}
 _LONG = 10  # seconds from which on decimals say nothing
 
 
