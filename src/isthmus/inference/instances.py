@@ -47,7 +47,8 @@ class Cut:
     Attributes
     ----------
     seed
-        Connected pixels that are higher are the seed of one object.
+        Connected pixels that are higher are the seed of one object, if they are at least a quarter
+        of `smallest`.
     object
         Pixels with at least this probability of any object belong to one.
     smallest
@@ -69,7 +70,7 @@ def cut_objects(relief: Relief, cut: Cut) -> Instances:
     from skimage.segmentation import watershed
 
     mask = relief.objects >= cut.object
-    seeds, _ = label((relief.height > cut.seed) & mask)
+    seeds = renumbered(label((relief.height > cut.seed) & mask)[0], cut.smallest // 4)
     found = watershed(-relief.height, seeds, mask=mask)
     found = fill_holes(renumbered(found, cut.smallest))
     numbers = np.arange(1, int(found.max(initial=0)) + 1)

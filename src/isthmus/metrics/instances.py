@@ -151,8 +151,9 @@ class InstanceScores:
     f1_50, f1_mean
         2 TP / (2 TP + FP + FN), likewise.
     aggregated_jaccard
-        Σ |P ∩ R| / Σ |P ∪ R| over the references with the predicted object of the greatest IoU each;
-        references and predicted objects without a partner add to the union (Kumar et al. 2017).
+        Σ |P ∩ R| / Σ |P ∪ R| over the references, each with the predicted object of the greatest
+        IoU; references and predicted objects without a partner add to the union (Kumar et al.
+        2017).
     panoptic_quality
         Σ IoU of the matched pairs / (TP + FP / 2 + FN / 2), at IoU 0.5 (Kirillov et al. 2019).
     count_error, absolute_count_error, relative_count_error

@@ -26,7 +26,7 @@ from isthmus.models.segmenter import Segmenter
 from isthmus.training import Checkpoints, Observer
 
 Array = NDArray[Any]
-_SEEDS = (0.5, 0.4, 0.6, 0.3, 0.7, 0.8, 0.9)  # of the same score the first is taken
+_SEEDS = (0.5, 0.4, 0.6, 0.7, 0.8, 0.9)  # of the same score the first is taken
 _PROBABILITIES = (0.5, 0.4, 0.6)
 _TRIED = 32  # images at most on which a cut is chosen
 _CUT = "cut"
@@ -46,14 +46,14 @@ class InstanceSegmenter(Segmenter):
     borders
         Of `isthmus.inference.borders.BORDERS`.
     seed_height
-        Height from which on pixels are a seed. By default the value from 0.3 to 0.9 with the
+        Height from which on pixels are a seed. By default the value from 0.4 to 0.9 with the
         greatest mean TP / (TP + FP + FN) (`isthmus.metrics.INSTANCE_MEASURES`) on the validation
         images, or on those of the training if there are none, on 32 at most.
     object_probability
         Least probability of any object at its pixels; by default chosen likewise, 0.4 to 0.6.
     smallest
-        Pixels of the smallest object; by default half of the area that one object of a hundred in
-        the training images does not reach.
+        Pixels of the smallest object; by default the area that one object of a hundred in the
+        training images does not reach.
 
     All other parameters, sizes and attributes are those of `isthmus.Segmenter`. Its methods see the
     pixel classes, so does `classes_`.
@@ -234,6 +234,6 @@ def _names(some: _Examples) -> list[str]:
 
 
 def _usual_smallest(maps: list[NDArray[np.int32]]) -> int:
-    """Half of the area that one object of a hundred does not reach."""
+    """The area that one object of a hundred does not reach."""
     areas = np.concatenate([np.bincount(one.ravel())[1:] for one in maps])
-    return max(1, int(np.percentile(areas, 1) / 2)) if len(areas) else 1
+    return max(1, int(np.percentile(areas, 1))) if len(areas) else 1

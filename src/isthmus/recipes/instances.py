@@ -110,10 +110,11 @@ class Cases(NamedTuple):
             )
             for name in INSTANCE_MEASURES
         }
+        titles = test.class_names[1:] if len(test.class_names) > 2 else ()
         for name in _OF_PARTS:
-            for kind in () if test.kinds is None else np.unique(test.kinds):
+            for kind in _kinds(test):
                 found[f"{name}/{kind}"] = np.where(test.kinds == kind, found[name], np.nan)
-            for place, title in enumerate(test.class_names[1:]) if len(test.class_names) > 2 else ():
+            for place, title in enumerate(titles):
                 found[f"{name}/{title}"] = np.array([case[place][name] for case in cases])
         return found
 
@@ -136,9 +137,9 @@ def evaluate(model: Any, train: InstanceSet, test: InstanceSet, part: str = "tes
     its connected parts, and its watershed from the maxima of the distance transform, whose distance
     is chosen on training images. All leave out what is smaller than the model's smallest object.
 
-    Scores are those of `isthmus.metrics.instance_scores`, each the mean over the classes; TP / (TP +
-    FP + FN) is also given of each class where there are several, and of each kind of images. The
-    facts pool all objects, as some publications do, and compare the counts.
+    Scores are those of `isthmus.metrics.instance_scores`, each the mean over the classes; that of
+    matched objects is also given of each class where there are several, and of each kind of images.
+    The facts pool all objects, as some publications do, and compare the counts.
     """
     began = time.perf_counter()
     own = model.predict_objects(test.images)
@@ -187,11 +188,17 @@ def _cases(predicted: Sequence[Instances], test: InstanceSet) -> Cases:
     )
 
 
+def _kinds(test: InstanceSet) -> list[str]:
+    """Kinds of the images, where there are several."""
+    kinds = [] if test.kinds is None else np.unique(test.kinds).tolist()
+    return kinds if len(kinds) > 1 else []
+
+
 def _facts(cases: Cases, test: InstanceSet) -> dict[str, float]:
     """Scores of all objects together, and how far counts agree."""
     title = "TP/(TP+FP+FN) at IoU 0.5 of all objects together"
     found = {title: cases.pooled(np.ones(len(test), bool))}
-    for kind in () if test.kinds is None else np.unique(test.kinds):
+    for kind in _kinds(test):
         found[f"{title}, {kind}"] = cases.pooled(test.kinds == kind)
     if len(test) > 1:
         agreed = agreement(*cases.counts(), test.groups)

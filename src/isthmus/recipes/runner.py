@@ -46,8 +46,8 @@ class Run:
         Holds ``recipe.toml``, ``metrics.jsonl``, TensorBoard events, ``checkpoint/``, ``model/``,
         ``evaluation.json`` and, once written, ``report.html``.
     dataset, split
-        A `DataSet`, or a `PairSet` or `InstanceSet` of a segmenter, and its parts; ``test`` is what the
-        evaluation is on, the training part where nothing was held out.
+        A `DataSet`, or a `PairSet` or `InstanceSet` of a segmenter, and its parts; ``test`` is what
+        the evaluation is on, the training part where nothing was held out.
     """
 
     folder: Path

@@ -17,7 +17,7 @@ def agreement_panels(
 ) -> Figure:
     """Measured against true values; and their differences against their means.
 
-    The second panel is that of Bland and Altman: its lines are the bias and the limits of agreement.
+    The second panel is that of Bland and Altman: bias and limits of agreement are its lines.
 
     Parameters
     ----------

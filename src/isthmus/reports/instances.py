@@ -25,12 +25,13 @@ from isthmus.reports.style import bare, new_figure, plain
 Array = NDArray[Any]
 NOTE = (
     "Each score is that of an image, the mean over the classes of objects. A predicted object is"
-    " right (TP) if its IoU with an object of the reference is above the one that is named. An image"
-    " without objects, in which none is predicted, has no score."
+    " right (TP) if its IoU with an object of the reference is above the one that is named. An"
+    " image without objects, in which none is predicted, has no score."
 )
 _CASES = 4  # columns of a panel
 _SIDE = 256  # pixels of what is shown of a larger image
-_MISSED, _ADDED = 5, 7  # vermilion and blue of the palette of classes
+# Vermilion, blue and yellow of the palette of classes.
+_FAULTS = {"missed": 5, "added": 7, "both": 4}
 _OPEN = 30  # images in a table that is not folded
 _TITLES = {
     "name": "",
@@ -107,9 +108,10 @@ class _Case(NamedTuple):
 def _panel(run: Run, name: str, what: str, places: Array) -> Drawing:
     """Some images side by side."""
     caption = (
-        f"{what[0].upper()}{what[1:]}: image, objects of the reference, predicted objects, and those"
-        " without a partner of an IoU above 0.5: vermilion is missed, blue is added. Of an image of"
-        f" more than {_SIDE} pixels a side the part with most faults is shown."
+        f"{what[0].upper()}{what[1:]}: image, objects of the reference, predicted objects, and"
+        " those without a partner of an IoU above 0.5: vermilion is missed, blue is added, yellow is"
+        f" both, such as objects joined. Of an image of more than {_SIDE} pixels a side the part"
+        " with most faults is shown."
     )
     return name, caption, _figure([_case(run, int(place)) for place in places])
 
@@ -124,7 +126,8 @@ def _case(run: Run, place: int) -> _Case:
         np.isin(map_, 1 + paired, invert=True) & (map_ > 0)
         for map_, paired in ((reference, found.rows[right]), (prediction, found.columns[right]))
     )
-    wrong = np.where(missed, _MISSED, np.where(added, _ADDED, 0))
+    kinds = {"both": missed & added, "missed": missed, "added": added}
+    wrong = np.select([*kinds.values()], [_FAULTS[kind] for kind in kinds])
     part = _part(wrong > 0)
     shown = "no score" if np.isnan(score) else f"{score:.3f}"
     title = f"{plain(test.names[place])}\n{shown}"
@@ -166,9 +169,9 @@ def _figure(cases: Sequence[_Case]) -> Figure:
         row[0].set_ylabel(name, rotation=0, ha="right", va="center")
     patches = [
         Patch(color="#{:02x}{:02x}{:02x}".format(*class_colour(label)), label=name)
-        for name, label in (("missed", _MISSED), ("added", _ADDED))
+        for name, label in _FAULTS.items()
     ]
-    figure.legend(handles=patches, loc="outside lower left", ncols=2)
+    figure.legend(handles=patches, loc="outside lower left", ncols=3)
     return figure
 
 
