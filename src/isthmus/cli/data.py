@@ -95,6 +95,12 @@ def check(
     ignore: Annotated[
         list[str] | None, typer.Option(help="Value in label maps that will be ignored.")
     ] = None,
+    objects: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of instance maps, or that of the masks, if these number objects."
+        ),
+    ] = None,
 ) -> None:
     """Look at every file or column and list all problems, not only the first.
 
@@ -107,15 +113,15 @@ def check(
     from isthmus.data import check as find_problems
 
     known = CATALOGUE.get(source)
-    if masks or value or ignore or (known and known.pairs):
+    if masks or value or ignore or objects or (known and known.pairs):
         if labels is not None or size is not None:
             raise SettingError(
                 "--labels and --size are not for images with label maps; remove them."
             )
         values = class_values(value) if value else None
-        checked = check_pairs(
-            source, values=values, masks=masks, ignore=ignore, groups=groups, colour=colour
-        )
+        settings = {"values": values, "masks": masks, "ignore": ignore}
+        settings |= {"groups": groups, "colour": colour}
+        checked = check_pairs(source, objects=objects, **settings)
     else:
         checked = PairCheck(
             find_problems(source, labels=labels, groups=groups, size=size, colour=colour)

@@ -129,7 +129,7 @@ def read_instances(
     """
     if is_made(source):
         return _made(str(source), objects, kinds, settings)
-    opened, maps, kinds = _open(source, objects, kinds, settings)
+    opened, maps, kinds = open_instances(source, objects, kinds, settings)
     try:
         raise_first(opened.problems)
         decoded = [opened.decode(pair) for pair in opened.pairs]
@@ -163,7 +163,7 @@ def instance_problems(
     """
     if is_made(source):
         return []
-    opened, maps, _ = _open(source, objects, None, settings)
+    opened, maps, _ = open_instances(source, objects, None, settings)
     problems: list[Problem] = []
     for pair in opened.pairs:
         decoded = collect([], pair.name, opened.decode, pair)
@@ -236,7 +236,7 @@ class _Maps:
         )
 
 
-def _open(
+def open_instances(
     source: str | Path, objects: str | None, kinds: str | None, settings: Mapping[str, Any]
 ) -> tuple[OpenPairs, _Maps, str | None]:
     """Pairs, where their instance maps are, and the column of kinds."""

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
+from isthmus.data.catalogue import CATALOGUE
 from isthmus.data.content import repeated_images
+from isthmus.data.instances import instance_problems, open_instances
 from isthmus.data.making import is_made
 from isthmus.data.pair_reading import OpenPairs, count_labels, made, open_pairs
 from isthmus.data.pairs import PARTS
@@ -44,13 +46,16 @@ class PairCheck:
     pixels: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
 
-def check_pairs(source: str | Path, **settings: Any) -> PairCheck:
-    """List everything that is wrong with images and their label maps.
+def check_pairs(source: str | Path, *, objects: str | None = None, **settings: Any) -> PairCheck:
+    """List everything that is wrong with images and their label maps, and with instance maps.
 
     Parameters
     ----------
     source, settings
         As for `isthmus.data.read_pairs`.
+    objects
+        As for `isthmus.data.read_instances`, where instance maps are to be checked too; those of a
+        known set are.
 
     Raises
     ------
@@ -62,14 +67,21 @@ def check_pairs(source: str | Path, **settings: Any) -> PairCheck:
         names = pairs.class_names
         counts = np.array([count_labels(labels, len(names)) for labels in pairs.masks])
         return PairCheck([], names, (counts > 0).sum(0), _by_part(counts, pairs.predefined))
+    known = CATALOGUE.get(str(source))
+    objects = objects or (known and known.pairs and known.pairs.objects)
     try:
-        opened = open_pairs(source, settings)
+        if objects is None:
+            opened = open_pairs(source, settings)
+        else:
+            opened, _, _ = open_instances(source, objects, None, settings)
     except DataError as error:
         return PairCheck([Problem(str(source), str(error))])
     classes, problems = opened.classes.class_names, opened.problems
     counts = np.zeros((len(opened.pairs), 1 + len(classes)), np.int64)
     problems.extend([*repeated_images(_images(opened, counts))])
     problems.extend([*_similar_names(opened), *_torn_groups(opened)])
+    if objects is not None:
+        problems.extend(instance_problems(source, objects=objects, **settings))
     pixels = _by_part(counts, opened.predefined)
     if counts.any():
         problems.extend(opened.absent_classes(pixels["all"]))

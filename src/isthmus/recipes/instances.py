@@ -195,7 +195,7 @@ def _kinds(test: InstanceSet) -> list[str]:
 
 
 def _facts(cases: Cases, test: InstanceSet) -> dict[str, float]:
-    """Scores of all objects together, and how far counts agree."""
+    """Scores of all objects together, and how far counts agree; what has no value is left out."""
     title = "TP/(TP+FP+FN) at IoU 0.5 of all objects together"
     found = {title: cases.pooled(np.ones(len(test), bool))}
     for kind in _kinds(test):
@@ -208,7 +208,7 @@ def _facts(cases: Cases, test: InstanceSet) -> dict[str, float]:
             "limits of agreement, upper": agreed.upper.mean,
             "concordance of counts": agreed.concordance.mean,
         }
-    return found
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def case_columns(cases: Cases, values: dict[str, Array], test: InstanceSet) -> dict[str, Array]:
