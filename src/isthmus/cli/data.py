@@ -119,9 +119,15 @@ def check(
                 "--labels and --size are not for images with label maps; remove them."
             )
         values = class_values(value) if value else None
-        settings = {"values": values, "masks": masks, "ignore": ignore}
-        settings |= {"groups": groups, "colour": colour}
-        checked = check_pairs(source, objects=objects, **settings)
+        checked = check_pairs(
+            source,
+            objects=objects,
+            values=values,
+            masks=masks,
+            ignore=ignore,
+            groups=groups,
+            colour=colour,
+        )
     else:
         checked = PairCheck(
             find_problems(source, labels=labels, groups=groups, size=size, colour=colour)

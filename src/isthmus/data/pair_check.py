@@ -68,7 +68,8 @@ def check_pairs(source: str | Path, *, objects: str | None = None, **settings: A
         counts = np.array([count_labels(labels, len(names)) for labels in pairs.masks])
         return PairCheck([], names, (counts > 0).sum(0), _by_part(counts, pairs.predefined))
     known = CATALOGUE.get(str(source))
-    objects = objects or (known and known.pairs and known.pairs.objects)
+    if objects is None and known is not None and known.pairs is not None:
+        objects = known.pairs.objects
     try:
         if objects is None:
             opened = open_pairs(source, settings)

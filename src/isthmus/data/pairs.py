@@ -126,15 +126,12 @@ class PairSet:
     def subset(self, indices: ArrayLike) -> Self:
         """Return the set of the chosen pairs, in the order of `indices`."""
         chosen = np.asarray(indices, np.int64)
-        parts = {name: getattr(self, name) for name in self.per_pair}
-        return replace(
-            self,
-            **{
-                name: tuple(part[i] for i in chosen) if isinstance(part, tuple) else part[chosen]
-                for name, part in parts.items()
-                if part is not None
-            },
-        )
+        taken: dict[str, Any] = {
+            name: tuple(part[i] for i in chosen) if isinstance(part, tuple) else part[chosen]
+            for name in self.per_pair
+            if (part := getattr(self, name)) is not None
+        }
+        return replace(self, **taken)
 
 
 @dataclass(frozen=True, kw_only=True)

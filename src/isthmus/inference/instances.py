@@ -82,7 +82,7 @@ def renumbered(objects: NDArray[Any], smallest: int = 1) -> NDArray[np.int32]:
     """Objects of at least `smallest` pixels as 1 to n, in the order of their numbers."""
     kept = np.bincount(objects.ravel()) >= max(1, smallest)
     kept[0] = False
-    return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[objects]
+    return np.asarray(np.where(kept, np.cumsum(kept), 0).astype(np.int32)[objects])
 
 
 def fill_holes(objects: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -199,7 +199,7 @@ def _facts(cases: Cases, test: InstanceSet) -> dict[str, float]:
     title = "TP/(TP+FP+FN) at IoU 0.5 of all objects together"
     found = {title: cases.pooled(np.ones(len(test), bool))}
     for kind in _kinds(test):
-        found[f"{title}, {kind}"] = cases.pooled(test.kinds == kind)
+        found[f"{title}, {kind}"] = cases.pooled(np.asarray(test.kinds == kind))
     if len(test) > 1:
         agreed = agreement(*cases.counts(), test.groups)
         found |= {

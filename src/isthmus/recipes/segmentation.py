@@ -137,7 +137,9 @@ def reading_of_other(
     path = Path(source)
     table = path / mine["index"] if path.is_dir() else path
     there = column_names(table) if table.is_file() else []
-    absent = {key: None for key in ("groups", "kinds") if key in mine and mine[key] not in there}
+    absent: dict[str, Any] = {
+        key: None for key in ("groups", "kinds") if key in mine and mine[key] not in there
+    }
     return {**mine, **absent, **reading}
 
 

@@ -109,8 +109,8 @@ def _panel(run: Run, name: str, what: str, places: Array) -> Drawing:
     """Some images side by side."""
     caption = (
         f"{what[0].upper()}{what[1:]}: image, objects of the reference, predicted objects, and"
-        " those without a partner of an IoU above 0.5: vermilion is missed, blue is added, yellow is"
-        f" both, such as objects joined. Of an image of more than {_SIDE} pixels a side the part"
+        " those without a partner of an IoU above 0.5: vermilion is missed, blue is added, yellow"
+        f" is both, such as objects joined. Of an image of more than {_SIDE} pixels a side the part"
         " with most faults is shown."
     )
     return name, caption, _figure([_case(run, int(place)) for place in places])
