@@ -14,6 +14,7 @@ from isthmus.corruption import CORRUPTIONS
 from isthmus.data.augmentation import AUGMENTATIONS
 from isthmus.data.intensities import INTENSITIES
 from isthmus.data.scaling import SCALINGS
+from isthmus.inference.borders import BORDERS
 from isthmus.inference.classical import RESTORERS
 from isthmus.latent.cluster import CLUSTERERS
 from isthmus.metrics import METRICS
@@ -35,6 +36,7 @@ REGISTRIES = [
     SCHEDULES,
     METRICS,
     RESTORERS,
+    BORDERS,
     CLUSTERERS,
     MODELS,
 ]
@@ -94,7 +96,7 @@ def test_check_fills_defaults_and_may_be_repeated(registry, kind):
     full = registry.check(spec)
     declared = inspect.signature(registry[kind].__init__).parameters.values()
     keyword_only = {p.name for p in declared if p.kind is p.KEYWORD_ONLY}
-    by_place = {"network"} if kind in ("segmenter", "volume_segmenter") else set()
+    by_place = {"network"} if kind.endswith("segmenter") else set()
     assert set(full) == {"kind"} | keyword_only | by_place
     assert full.items() >= spec.items()
     assert registry.check(full) == full

@@ -98,6 +98,12 @@ def check(
     masks: Masks = None,
     value: ClassValues = None,
     ignore: Ignored = None,
+    objects: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder of instance maps, or that of the masks, if these number objects."
+        ),
+    ] = None,
 ) -> None:
     """Look at every file or column and list all problems, not only the first.
 
@@ -111,7 +117,7 @@ def check(
     from isthmus.data.volumes import check_volumes, is_volume_set
 
     known = CATALOGUE.get(source)
-    if masks or value or ignore or (known and known.pairs):
+    if masks or value or ignore or objects or (known and known.pairs):
         if labels is not None or size is not None:
             raise SettingError(
                 "--labels and --size are not for images with label maps; remove them."
@@ -122,10 +128,10 @@ def check(
             "ignore": ignore,
             "groups": groups,
         }
-        if colour is None and is_volume_set(source):
+        if colour is None and objects is None and is_volume_set(source):
             checked = check_volumes(source, **settings)
         else:
-            checked = check_pairs(source, **settings, colour=colour)
+            checked = check_pairs(source, objects=objects, **settings, colour=colour)
     else:
         checked = PairCheck(
             find_problems(source, labels=labels, groups=groups, size=size, colour=colour)

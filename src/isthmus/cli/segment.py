@@ -63,6 +63,8 @@ def segment(
 ) -> None:
     """Write a label map for each image, in its own size, and the areas of the classes.
 
+    A model of single objects writes instance maps, a table of all objects and one of their counts.
+
     Example: `isthmus segment runs/lungs scans/ maps/ --overlay --spacing 0.5`
 
     Of volumes (.nii, .nii.gz, folders of DICOM series) NAME.nii.gz and volumes.csv are written.
@@ -85,7 +87,7 @@ def segment(
         }
         _segment_volumes(run, Path(source), out, flips, [name for name in given if given[name]])
         return
-    from isthmus.recipes.segment import AREAS, REVIEW, Wanted, segment_files
+    from isthmus.recipes.segment import REVIEW, TABLES, Wanted, segment_files
 
     wanted = Wanted(
         suffix=f".{format}",
@@ -103,7 +105,10 @@ def segment(
     for problem in problems:
         typer.echo(f"left out: {problem.sentence}", err=True)
     if count:
-        typer.echo(f"Wrote {count} label maps to {out}; areas: {out / AREAS}")
+        listed = "; ".join(
+            f"{what}: {out / name}" for what, name in TABLES.items() if (out / name).exists()
+        )
+        typer.echo(f"Wrote {count} label maps to {out}; {listed}")
         if uncertainty:
             typer.echo(f"The least certain first: {out / REVIEW}")
     if problems:
@@ -183,6 +188,13 @@ def score(
         ),
     ] = None,
     spacing: Spacing = None,
+    instances: Annotated[
+        bool,
+        typer.Option(
+            "--instances",
+            help="The files are instance maps: 0 is the background, each other number an object.",
+        ),
+    ] = False,
     out: Annotated[
         Path, typer.Option(help="File (.csv, .parquet) of the scores of each case and class.")
     ] = Path("scores.csv"),
@@ -192,12 +204,23 @@ def score(
     Example: `isthmus score maps/ masks/ --value background=0 --value lung=1,255`
 
     NIfTI label volumes are scored in mm, by their own spacing.
+
+    Example: `isthmus score counted/ masks/ --instances`
     """
+    from isthmus.core.errors import SettingError
     from isthmus.data.volumes import holds_volumes
     from isthmus.metrics import MEASURES
     from isthmus.recipes.score import numbered, score_folders
     from isthmus.recipes.volume_files import score_volumes
 
+    if instances:
+        if value or labels is not None or ignore or spacing:
+            raise SettingError(
+                "--value, --labels, --ignore and --spacing are for label maps; with --instances"
+                " leave them out."
+            )
+        _score_instances(predictions, references, names, groups, out)
+        return
     volumes = holds_volumes(references)
     _refuse(["--spacing"] if volumes and spacing else [])
     of_images = {} if volumes else {"spacing": _spacing(spacing)}
@@ -233,10 +256,41 @@ def score(
         f"{len(scored.names)} cases, means with 95 % intervals"
         f"{' by group' if groups else ''}; distances in {'mm' if spacing or volumes else 'pixels'}"
     )
+    _tell_unpaired(scored.missing, scored.extra)
+    typer.echo(f"Scores of each case: {out}")
+
+
+def _score_instances(
+    predictions: Path, references: Path, names: list[str] | None, groups: str | None, out: Path
+) -> None:
+    from isthmus.metrics import INSTANCE_MEASURES
+    from isthmus.recipes.score_objects import score_object_folders
+
+    scored = score_object_folders(predictions, references, names=names, groups=groups, out=out)
+    show_table(
+        ["", "mean over the images"],
+        [
+            [INSTANCE_MEASURES[name].title, str(estimate or "–")]
+            for name, estimate in scored.estimates.items()
+        ],
+    )
+    typer.echo(
+        f"{len(scored.names)} images, means with 95 % intervals{' by group' if groups else ''};"
+        f" TP/(TP+FP+FN) at IoU 0.5 of all objects together: {scored.pooled.ap:.4g}"
+    )
+    if counts := scored.counts:
+        typer.echo(
+            f"Counts, predicted - true: bias {counts.bias}, limits of agreement"
+            f" {counts.lower.mean:.4g} to {counts.upper.mean:.4g}; concordance {counts.concordance}"
+        )
+    _tell_unpaired(scored.missing, scored.extra)
+    typer.echo(f"Scores of each image: {out}")
+
+
+def _tell_unpaired(missing: list[str], extra: list[str]) -> None:
     for what, found in (
-        ("no prediction, counted as empty", scored.missing),
-        ("no reference, not scored", scored.extra),
+        ("no prediction, counted as empty", missing),
+        ("no reference, not scored", extra),
     ):
         if found:
             typer.echo(f"{len(found)} with {what}: {', '.join(found)}")
-    typer.echo(f"Scores of each case: {out}")

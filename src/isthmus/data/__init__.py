@@ -5,6 +5,7 @@ from isthmus.data.check import check
 from isthmus.data.dataset import DataSet
 from isthmus.data.download import get
 from isthmus.data.entry import Entry, RemoteFile
+from isthmus.data.instances import InstanceSet, read_instances
 from isthmus.data.making import draw_pictures, make_pairs, write_pairs
 from isthmus.data.overlay import overlay
 from isthmus.data.pair_check import PairCheck, check_pairs
@@ -19,6 +20,7 @@ __all__ = [
     "CATALOGUE",
     "DataSet",
     "Entry",
+    "InstanceSet",
     "PairCheck",
     "PairSet",
     "Problem",
@@ -33,6 +35,7 @@ __all__ = [
     "make_pairs",
     "overlay",
     "read",
+    "read_instances",
     "read_pairs",
     "split",
     "write_array",

@@ -44,7 +44,9 @@ KNOWN_PAIRS = (
         sample_shape=(),
         count=280,
         licence="CC0",
-        pairs=PairReading(values={"background": 0, "nucleus": ">0"}, colour=True),
+        pairs=PairReading(
+            values={"background": 0, "nucleus": ">0"}, colour=True, objects="masks", kinds="kind"
+        ),
     ),
     Entry(
         name="cardiac",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,11 @@ def make_pairs(
     SettingError
         If a setting is unknown or out of range.
     """
-    pictures = list(draw_pictures(name, count, seed=seed, size=size))
+    return pairs_of(name, list(draw_pictures(name, count, seed=seed, size=size)))
+
+
+def pairs_of(name: str, pictures: Sequence[Picture]) -> PairSet:
+    """The pictures of a made set with their names and parts."""
     names, parts = _names_and_parts(len(pictures))
     return PairSet(
         name,

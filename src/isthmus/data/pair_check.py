@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
+from isthmus.data.catalogue import CATALOGUE
 from isthmus.data.content import repeated_images
+from isthmus.data.instances import instance_problems, open_instances
 from isthmus.data.making import is_made
 from isthmus.data.pair_reading import OpenPairs, count_labels, made, open_pairs
 from isthmus.data.pairs import PARTS
@@ -44,13 +46,16 @@ class PairCheck:
     pixels: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
 
-def check_pairs(source: str | Path, **settings: Any) -> PairCheck:
-    """List everything that is wrong with images and their label maps.
+def check_pairs(source: str | Path, *, objects: str | None = None, **settings: Any) -> PairCheck:
+    """List everything that is wrong with images and their label maps, and with instance maps.
 
     Parameters
     ----------
     source, settings
         As for `isthmus.data.read_pairs`.
+    objects
+        As for `isthmus.data.read_instances`, where instance maps are to be checked too; those of a
+        known set are.
 
     Raises
     ------
@@ -62,15 +67,26 @@ def check_pairs(source: str | Path, **settings: Any) -> PairCheck:
         names = pairs.class_names
         counts = np.array([count_labels(labels, len(names)) for labels in pairs.masks])
         return PairCheck([], names, (counts > 0).sum(0), _by_part(counts, pairs.predefined))
-    return check_opened(source, settings, open_pairs)
+    known = CATALOGUE.get(str(source))
+    if objects is None and known is not None and known.pairs is not None:
+        objects = known.pairs.objects
+    if objects is None:
+        return check_opened(source, settings, open_pairs)
+    return check_opened(
+        source,
+        settings,
+        lambda source, settings: open_instances(source, objects, None, settings)[0],
+        lambda: instance_problems(source, objects=objects, **settings),
+    )
 
 
 def check_opened(
     source: str | Path,
     settings: Mapping[str, Any],
     opener: Callable[[str | Path, Mapping[str, Any]], OpenPairs],
+    more: Callable[[], Iterable[Problem]] = tuple,
 ) -> PairCheck:
-    """That of whatever pairs, as `opener` finds them."""
+    """That of whatever pairs, as `opener` finds them; `more` tells other problems of these."""
     try:
         opened = opener(source, settings)
     except DataError as error:
@@ -79,6 +95,7 @@ def check_opened(
     counts = np.zeros((len(opened.pairs), 1 + len(classes)), np.int64)
     problems.extend([*repeated_images(_images(opened, counts))])
     problems.extend([*_similar_names(opened), *_torn_groups(opened)])
+    problems.extend(more())
     pixels = _by_part(counts, opened.predefined)
     if counts.any():
         problems.extend(opened.absent_classes(pixels["all"]))

@@ -179,12 +179,21 @@ def made(source: str | Path, given: Mapping[str, Any]) -> PairSet:
     SettingError
         If another one is given.
     """
+    refuse_choices(source, given)
+    return in_colour(make_pairs(str(source)), given.get("colour"))
+
+
+def refuse_choices(source: str | Path, given: Mapping[str, Any]) -> None:
+    """Refuse all settings of reading but `colour` for a made set."""
     for key, value in given.items():
         if value is not None and key != "colour":
             raise SettingError(
                 f"{source} is made, not read from files, and has no {key} to choose; leave it out."
             )
-    pairs, colour = make_pairs(str(source)), given.get("colour")
+
+
+def in_colour(pairs: PairSet, colour: bool | None) -> PairSet:
+    """The pairs with their images in colour or grey; None keeps what they are."""
     return replace(pairs, images=tuple(convert(image, colour, None) for image in pairs.images))
 
 

@@ -54,11 +54,11 @@ class PairSet:
     groups: NDArray[Any] | None = None
     predefined: NDArray[np.str_] | None = None
 
-    _of_each: ClassVar[tuple[str, ...]] = ("images", "masks", "names", "groups", "predefined")
+    per_pair: ClassVar[tuple[str, ...]] = ("images", "masks", "names", "groups", "predefined")
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
-        for part in self._of_each:
+        for part in self.per_pair:
             value = getattr(self, part)
             if value is not None and len(value) != len(self.images):
                 raise DataError(
@@ -126,14 +126,12 @@ class PairSet:
     def subset(self, indices: ArrayLike) -> Self:
         """Return the set of the chosen pairs, in the order of `indices`."""
         chosen = np.asarray(indices, np.int64)
-        parts: dict[str, Any] = {}
-        for part in self._of_each:
-            value = getattr(self, part)
-            if isinstance(value, tuple):
-                parts[part] = tuple(value[i] for i in chosen)
-            elif value is not None:
-                parts[part] = value[chosen]
-        return replace(self, **parts)
+        taken: dict[str, Any] = {
+            name: tuple(part[i] for i in chosen) if isinstance(part, tuple) else part[chosen]
+            for name in self.per_pair
+            if (part := getattr(self, name)) is not None
+        }
+        return replace(self, **taken)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +144,8 @@ class PairReading:
         See `isthmus.data.read_pairs`.
     validation, test : tuple of str
         Patterns of the names of these parts, for a known set without an index of its own.
+    objects, kinds : str or None
+        See `isthmus.data.read_instances`.
     """
 
     values: Mapping[str, Value] = field(default_factory=dict)
@@ -158,3 +158,5 @@ class PairReading:
     field_of_view: str | None = None
     validation: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
+    objects: str | None = None
+    kinds: str | None = None

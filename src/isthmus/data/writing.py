@@ -114,7 +114,7 @@ def write_array(path: str | Path, array: NDArray[Any]) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def write_label_map(path: str | Path, labels: NDArray[Any]) -> None:
+def write_label_map(path: str | Path, labels: NDArray[Any], *, bits: int = 8) -> None:
     """Write labels ``(H, W)`` without loss, in 8 or 16 bits as the largest label needs it.
 
     Parameters
@@ -123,6 +123,8 @@ def write_label_map(path: str | Path, labels: NDArray[Any]) -> None:
         Ends in ``.png``, or in ``.tif`` or ``.tiff``, which also take 32 bits.
     labels
         Whole numbers from 0.
+    bits
+        Of a value, at least.
 
     Raises
     ------
@@ -145,7 +147,7 @@ def write_label_map(path: str | Path, labels: NDArray[Any]) -> None:
             f"{path}: labels are whole numbers from 0 of shape (H, W), but these are {labels.dtype}"
             f" of shape {labels.shape}{lowest}; give ignored pixels a number of their own."
         )
-    kind = np.min_scalar_type(labels.max())
+    kind = np.promote_types(np.min_scalar_type(labels.max()), f"u{bits // 8}")
     if kind.itemsize > (2 if suffix == ".png" else 4):
         raise DataError(
             f"{path} has no room for the label {labels.max()}; write .tif, or renumber."

@@ -32,6 +32,7 @@ from isthmus.metrics.contraction import (
     contraction_map,
 )
 from isthmus.metrics.field_of_view import field_of_view_scores
+from isthmus.metrics.instances import INSTANCE_MEASURES, InstanceScores, instance_scores
 from isthmus.metrics.membranes import cells, membrane_scores
 from isthmus.metrics.naming import measure_of
 from isthmus.metrics.overlap import Overlap, mask_squared_error, mean_iou, overlap_counts
@@ -50,12 +51,14 @@ from isthmus.metrics.surface import SurfaceDistances, surface_distances
 from isthmus.metrics.uncertainty import expected_dice, pixel_entropy, structure_entropy
 
 __all__ = [
+    "INSTANCE_MEASURES",
     "MEASURES",
     "METRICS",
     "Agreement",
     "Contraction",
     "ContractionMap",
     "Estimate",
+    "InstanceScores",
     "Measure",
     "Metric",
     "Overlap",
@@ -80,6 +83,7 @@ __all__ = [
     "expected_dice",
     "field_of_view_scores",
     "in_holes",
+    "instance_scores",
     "kmeans_clusters",
     "likelihood",
     "linear_probe",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from isthmus.core.errors import SettingError
 from isthmus.core.registry import nearest
 from isthmus.metrics._base import METRICS
+from isthmus.metrics.instances import INSTANCE_MEASURES
 from isthmus.metrics.segmentation import MEASURES, Measure
 
 _OF_IMAGES = {
@@ -23,7 +24,7 @@ def measure_of(name: str) -> Measure:
     Parameters
     ----------
     name
-        Of `METRICS` or `MEASURES`; or ``"dice/lung"``, a measure of one class.
+        Of `METRICS`, `MEASURES` or `INSTANCE_MEASURES`; or ``"dice/lung"``, a measure of one class.
 
     Raises
     ------
@@ -33,7 +34,7 @@ def measure_of(name: str) -> Measure:
     measure, _, label = name.partition("/")
     if name in METRICS:
         return Measure(METRICS[name].title, METRICS[name].higher_is_better)
-    measures = {**MEASURES, **_OF_IMAGES}
+    measures = {**MEASURES, **_OF_IMAGES, **INSTANCE_MEASURES}
     if measure in measures:
         found = measures[measure]
         return found._replace(title=f"{found.title} of {label}") if label else found

@@ -7,6 +7,7 @@ from isthmus.models.class_encoder import ClassEncoder
 from isthmus.models.contractive import ContractiveAutoencoder
 from isthmus.models.denoising import DenoisingAutoencoder
 from isthmus.models.ensemble import Ensemble
+from isthmus.models.instance_segmenter import InstanceSegmenter
 from isthmus.models.linear import LinearAutoencoder
 from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.models.segmenter import Segmenter
@@ -22,6 +23,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "Ensemble",
+    "InstanceSegmenter",
     "LinearAutoencoder",
     "Segmenter",
     "SegmenterPlan",

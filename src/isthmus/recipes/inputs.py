@@ -48,7 +48,7 @@ def load_segmenter(folder: Path) -> Any:
     ModelFileError
         If it cannot be loaded.
     """
-    return _of_task(folder, "segmentation")
+    return _that_takes(folder, "images")
 
 
 def load_volume_segmenter(folder: Path) -> Any:
@@ -61,29 +61,28 @@ def load_volume_segmenter(folder: Path) -> Any:
     ModelFileError
         If it cannot be loaded.
     """
-    return _of_task(folder, "volumes")
+    return _that_takes(folder, "volumes")
 
 
-_TAKES = {
-    "segmentation": "images, as a segmenter does: `isthmus train lungs` makes one",
-    "volumes": "volumes, as a volume_segmenter does: `isthmus train hippocampus` makes one",
-}
+_TAKES = {"segmentation": "images", "instances": "images", "volumes": "volumes"}
+_EXAMPLES = {"images": "lungs", "volumes": "hippocampus"}
 
 
-def _of_task(folder: Path, task: str) -> Any:
-    """A model that gives labels, of one kind of data."""
+def _that_takes(folder: Path, wanted: str) -> Any:
+    """A model that gives labels of one kind of data."""
     model = load(folder)
-    if model.task == task:
+    own = _TAKES.get(model.task)
+    if own == wanted:
         return model
-    if model.task in _TAKES:
-        own, wanted = (_TAKES[one].partition(",")[0] for one in (model.task, task))
+    example = f"such as that of `isthmus train {_EXAMPLES[wanted]}`"
+    if own is None:
         raise SettingError(
-            f"{folder} holds a model of {own}, which cannot take {wanted}; give a model of"
-            f" {_TAKES[task]}."
+            f"{folder} holds an autoencoder ('{model.kind}'), which gives no label maps; give a run"
+            f" of a segmenter of {wanted}, {example}."
         )
     raise SettingError(
-        f"{folder} holds an autoencoder ('{model.kind}'), which gives no label maps; give a model"
-        f" of {_TAKES[task]}."
+        f"{folder} holds a model of {own}, which cannot take {wanted}; give one of {wanted},"
+        f" {example}."
     )
 
 

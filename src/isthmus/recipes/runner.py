@@ -14,7 +14,7 @@ from isthmus.core.errors import SettingError, StorageError
 from isthmus.core.files import write_text
 from isthmus.data import Split
 from isthmus.models import load
-from isthmus.recipes import autoencoding, segmentation, volumes
+from isthmus.recipes import autoencoding, instances, segmentation, volumes
 from isthmus.recipes.apply import TABLES, refuse_target
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.library import read_text
@@ -34,6 +34,7 @@ TASKS: dict[str, Any] = {
     "autoencoding": autoencoding,
     "segmentation": segmentation,
     "volumes": volumes,
+    "instances": instances,
 }
 
 
@@ -47,8 +48,8 @@ class Run:
         Holds ``recipe.toml``, ``metrics.jsonl``, TensorBoard events, ``checkpoint/``, ``model/``,
         ``evaluation.json`` and, once written, ``report.html``.
     dataset, split
-        A `DataSet`, or a `PairSet` of a segmenter, and its parts; ``test`` is what the evaluation
-        is on, the training part where nothing was held out.
+        A `DataSet`, or a `PairSet` or `InstanceSet` of a segmenter, and its parts; ``test`` is what
+        the evaluation is on, the training part where nothing was held out.
     """
 
     folder: Path

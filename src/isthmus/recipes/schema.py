@@ -48,6 +48,8 @@ class DataSettings(Reading):
         Use only samples of these classes, in all parts.
     values, masks, images, index, ignore, field_of_view
         Of images with label maps, see `isthmus.data.read_pairs`.
+    objects, kinds
+        Of images with single objects, see `isthmus.data.read_instances`.
     measures
         What such data are scored by beside the usual measures, see
         `isthmus.recipes.segmentation.evaluate`.
@@ -69,6 +71,8 @@ class DataSettings(Reading):
     index: str | None = None
     ignore: tuple[int | str, ...] | None = None
     field_of_view: Literal["lit"] | None = None
+    objects: str | None = None
+    kinds: str | None = None
     measures: tuple[Asked, ...] = ()
     validation: Share = 0.1
     test: Share = 0.2
@@ -84,6 +88,10 @@ class DataSettings(Reading):
         """Those of the settings that `isthmus.data.read_pairs` takes."""
         own = set(signature(read_pairs).parameters) - {"source"}
         return self.model_dump(include=own)
+
+    def instances(self) -> dict[str, Any]:
+        """Those of the settings that `isthmus.data.read_instances` takes."""
+        return {**self.pairs(), "objects": self.objects, "kinds": self.kinds}
 
     def refuse(self, *names: str, purpose: str) -> None:
         """Refuse settings that mean nothing for the data of a recipe.

@@ -103,6 +103,50 @@ def score_folders(
         If values, names or groups cannot be used.
     """
     classes = MaskValues(values, ignore)
+    pairs = paired(predictions, references, names, groups)
+    cases = [_score(classes, *pair, spacing) for pair in pairs.headers.values()]
+    if out is not None:
+        write_cases(out, list(pairs.headers), classes.class_names, cases, pairs.groups)
+    return Scored(
+        list(pairs.headers),
+        classes.class_names,
+        cases,
+        segmentation_table(cases, pairs.groups),
+        pairs.missing,
+        pairs.extra,
+    )
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Files of two folders that belong together.
+
+    Attributes
+    ----------
+    headers
+        By the name of the case those of the reference and of the prediction, if there is one.
+    groups
+        Group of each case.
+    missing, extra
+        Names of the references without a prediction, and of the predictions without a reference.
+    """
+
+    headers: dict[str, tuple[ImageHeader, ImageHeader | None]]
+    groups: NDArray[np.str_] | None
+    missing: list[str]
+    extra: list[str]
+
+
+def paired(
+    predictions: Path, references: Path, names: Sequence[str] | None, groups: str | None
+) -> Paired:
+    """Find the files of both that have one name, and refuse what does not fit together.
+
+    Raises
+    ------
+    DataError, SettingError
+        As of `score_folders`.
+    """
     found, wanted = chosen_names(
         _by_name(predictions), _by_name(references), names, predictions, references
     )
@@ -113,15 +157,9 @@ def score_folders(
     _refuse_sizes(headers)
     stems = {name: _stem(page) for name, page in wanted.items()}
     files = {_stem(page): page.path for page in wanted.values()}
-    of_case = find_groups(stems, files, groups)
-    cases = [_score(classes, *pair, spacing) for pair in headers.values()]
-    if out is not None:
-        write_cases(out, list(wanted), classes.class_names, cases, of_case)
-    return Scored(
-        list(wanted),
-        classes.class_names,
-        cases,
-        segmentation_table(cases, of_case),
+    return Paired(
+        headers,
+        find_groups(stems, files, groups),
         sorted(wanted.keys() - found.keys()),
         sorted(found.keys() - wanted.keys()),
     )

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,13 @@ from isthmus.models import Ensemble
 from isthmus.recipes.apply import FILES, refuse_target
 from isthmus.recipes.folds import fold_folders
 from isthmus.recipes.inputs import load_segmenter
+from isthmus.recipes.object_files import COUNTS, OBJECTS, ObjectWriter
 from isthmus.recipes.pages import HeldPage, pages_of
 from isthmus.recipes.restore import write_image
 
 Image = NDArray[Any]  # (H, W) or (C, H, W)
 AREAS, REVIEW = "areas.csv", "review.csv"
+TABLES = {"areas": AREAS, "objects": OBJECTS, "counts": COUNTS}  # that writers make
 _TOUCHING = np.ones((3, 3))  # pixels of one piece share a side or a corner
 
 
@@ -77,7 +79,12 @@ def load_ensemble(folders: Sequence[Path]) -> Ensemble:
         If one is no segmenter, or they differ in classes or channels.
     """
     parts = [part for folder in folders for part in fold_folders(folder) or [folder]]
-    return Ensemble([load_segmenter(part) for part in parts])
+    members = [load_segmenter(part) for part in parts]
+    if len({one.task for one in members}) > 1:
+        raise SettingError(
+            "Some of the runs segment classes, others single objects; give runs of one sort."
+        )
+    return Ensemble(members)
 
 
 def segment_files(
@@ -98,7 +105,8 @@ def segment_files(
         An image, a TIFF of several pages, a folder of these, or the name of a known set.
     out
         A new folder: ``NAME.png`` with the labels 0, ..., K - 1, in sub-folders as in the source,
-        ``NAME#1.png`` and so on for pages; and ``areas.csv``.
+        ``NAME#1.png`` and so on for pages; and ``areas.csv``. Of models of single objects what
+        `isthmus.recipes.object_files.ObjectWriter` writes.
     wanted
         What else.
     progress
@@ -126,25 +134,25 @@ def segment_files(
     problems: list[Problem] = []
     pages = list(pages_of(source, problems))
     _refuse_clashes(pages, wanted, len(ensemble.class_names))
-    areas: dict[str, list[Any]] = defaultdict(list)
+    writer = WRITERS[ensemble.members[0].task](ensemble, wanted)
     reviewed: list[tuple[float, str, float]] = []
     count = 0
     for done, page in enumerate(pages, 1):
         image = collect(problems, page.name, _read, ensemble, page)
         if image is not None:
             (p,) = ensemble.predict_proba([image], flips=wanted.flips)
-            labels = _labels(ensemble, p, image)
             target = out / page.name
-            write_label_map(_named(target, wanted.suffix), labels)
-            _write_extras(target, image, p, labels, wanted, chosen)
-            _add_areas(areas, page.name, labels, ensemble.class_names, wanted.spacing)
-            if wanted.uncertainty:
-                expected = float(expected_dice(p, labels).mean())
-                reviewed.append((-structure_entropy(p, labels), page.name, expected))
-            count += 1
+            labels = collect(problems, page.name, writer.write, target, page.name, image, p)
+            if labels is not None:
+                p = writer.of_classes(p)
+                _write_extras(target, image, p, labels, wanted, chosen)
+                if wanted.uncertainty:
+                    expected = float(expected_dice(p, labels).mean())
+                    reviewed.append((-structure_entropy(p, labels), page.name, expected))
+                count += 1
         progress(done, len(pages))
     if count:
-        write_table(out / AREAS, {name: np.array(column) for name, column in areas.items()})
+        writer.finish(out)
     if reviewed:
         entropy, names, dice = map(np.array, zip(*sorted(reviewed), strict=True))
         columns = {"image": names, "entropy_bits": -entropy, "expected_dice": dice}
@@ -226,8 +234,6 @@ def _write_extras(
         with atomic_file(_named(target, ending)) as temporary:
             write_image(temporary, picture)
 
-    if wanted.overlay:
-        write(".overlay.png", overlay(image, labels))
     if wanted.probabilities:
         for label, one in enumerate(p[1:], 1):
             write(f".probability-{label}.png", np.rint(65535 * one.clip(0, 1)).astype(np.uint16))
@@ -237,6 +243,65 @@ def _write_extras(
     if chosen is not None:
         suffix = ".tif" if image.dtype.kind == "f" else ".png"
         write(f".masked{suffix}", np.where(labels == chosen, image, np.zeros_like(image)))
+
+
+class Writer(Protocol):
+    """What is written of the models of one task, beside probabilities and the like."""
+
+    def __init__(self, ensemble: Ensemble, wanted: Wanted) -> None:
+        """Begin with nothing."""
+
+    def write(
+        self, target: Path, name: str, image: Image, p: NDArray[np.float32]
+    ) -> NDArray[np.int16]:
+        """Write what belongs to one image, under names that begin with `target`.
+
+        Parameters
+        ----------
+        p
+            Probabilities ``(C, H, W)`` of the pixel classes.
+
+        Returns
+        -------
+        ndarray of int16
+            ``(H, W)``: the class of each pixel.
+        """
+
+    def of_classes(self, p: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities ``(K, H, W)`` of the classes that the label map names."""
+
+    def finish(self, out: Path) -> None:
+        """Write the tables of all images."""
+
+
+class MapWriter:
+    """A label map for each image, its overlay, and the areas of the classes."""
+
+    def __init__(self, ensemble: Ensemble, wanted: Wanted) -> None:
+        self._ensemble, self._wanted = ensemble, wanted
+        self._areas: dict[str, list[Any]] = defaultdict(list)
+
+    def write(
+        self, target: Path, name: str, image: Image, p: NDArray[np.float32]
+    ) -> NDArray[np.int16]:
+        """Write the most probable classes, and the overlay if it is wanted."""
+        labels = _labels(self._ensemble, p, image)
+        write_label_map(_named(target, self._wanted.suffix), labels)
+        if self._wanted.overlay:
+            with atomic_file(_named(target, ".overlay.png")) as temporary:
+                write_image(temporary, overlay(image, labels))
+        names, spacing = self._ensemble.class_names, self._wanted.spacing
+        _add_areas(self._areas, name, labels, names, spacing)
+        return labels
+
+    def of_classes(self, p: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The same: each pixel class is one."""
+        return p
+
+    def finish(self, out: Path) -> None:
+        """Write the areas."""
+        columns = {name: np.array(column) for name, column in self._areas.items()}
+        write_table(out / AREAS, columns)
 
 
 def _add_areas(
@@ -264,3 +329,6 @@ def _add_areas(
             row["area_mm2"] = round(count * spacing[0] * spacing[1], 6)
         for column, value in row.items():
             areas[column].append(value)
+
+
+WRITERS: dict[str, type[Writer]] = {"segmentation": MapWriter, "instances": ObjectWriter}

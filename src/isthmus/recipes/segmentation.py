@@ -37,9 +37,8 @@ _COMMON = (128, 128)  # size in which label maps are averaged
 
 def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
     """Read and split the images and label maps of a recipe."""
-    settings.refuse("labels", "categories", "missing", purpose="tables, not for label maps")
-    settings.refuse("classes", purpose="samples of one class each, not for label maps")
-    settings.refuse("size", purpose="autoencoders; that of a segmenter is model.size")
+    refuse_others(settings)
+    settings.refuse("objects", "kinds", purpose="single objects, which 'instance_segmenter' learns")
     dataset = read_pairs(settings.given_source, **settings.pairs())
     if settings.measures and len(dataset.class_names) != 2:
         raise SettingError(
@@ -47,6 +46,13 @@ def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
             f" {len(dataset.class_names)}; remove them."
         )
     return dataset, settings.part(dataset)
+
+
+def refuse_others(settings: DataSettings) -> None:
+    """Refuse the settings that mean nothing for label maps."""
+    settings.refuse("labels", "categories", "missing", purpose="tables, not for label maps")
+    settings.refuse("classes", purpose="samples of one class each, not for label maps")
+    settings.refuse("size", purpose="autoencoders; that of a segmenter is model.size")
 
 
 def fit(model: Any, dataset: PairSet, parts: Split, **options: Any) -> None:
@@ -107,29 +113,49 @@ def evaluate_on(model: Any, settings: DataSettings, source: str, **reading: Any)
 def _read_other(
     source: str, settings: DataSettings, own: PairSet, given: Mapping[str, Any]
 ) -> PairSet:
-    """Data of another origin: mask values as given, as a known set has them, else as the run.
+    given = {"colour": own.channels == 3, **given}
+    other = read_pairs(source, **reading_of_other(source, settings, settings.pairs(), given))
+    refuse_other_classes(other, own, source)
+    return other
+
+
+def reading_of_other(
+    source: str, settings: DataSettings, stated: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """How data of another origin are read: as given, as a known set is, else as the run's own.
 
     Groups are taken from the column that the run names, where the other data have it.
+
+    Parameters
+    ----------
+    stated
+        Those of the run's settings that say how data are read, None for what they leave open.
+    given
+        Those that are stated for the other data.
     """
-    reading: dict[str, Any] = {"colour": own.channels == 3, "every_class": False, **given}
-    if source not in CATALOGUE:
-        known = CATALOGUE.get(settings.source or "")
-        like = vars(known.pairs if known and known.pairs else PairReading())
-        stated = {key: value for key, value in settings.pairs().items() if value is not None}
-        mine = {key: like[key] for key in settings.pairs()} | stated
-        path = Path(source)
-        table = path / mine["index"] if path.is_dir() else path
-        there = column_names(table) if table.is_file() else []
-        absent = {} if mine["groups"] in there else {"groups": None}
-        reading = {**mine, **absent, **reading}
-    other = read_pairs(source, **reading)
+    reading: dict[str, Any] = {"every_class": False, **given}
+    if source in CATALOGUE:
+        return reading
+    known = CATALOGUE.get(settings.source or "")
+    like = vars(known.pairs if known and known.pairs else PairReading())
+    mine = {key: like[key] if value is None else value for key, value in stated.items()}
+    path = Path(source)
+    table = path / mine["index"] if path.is_dir() else path
+    there = column_names(table) if table.is_file() else []
+    absent: dict[str, Any] = {
+        key: None for key in ("groups", "kinds") if key in mine and mine[key] not in there
+    }
+    return {**mine, **absent, **reading}
+
+
+def refuse_other_classes(other: PairSet, own: PairSet, source: str) -> None:
+    """Refuse data whose classes are not those of the run."""
     if other.class_names != own.class_names:
         raise DataError(
             f"{source} has the classes {', '.join(other.class_names)}, but this model was trained"
             f" on {', '.join(own.class_names)}; say which mask values are which of these, such as"
             f" --value {own.class_names[0]}=0."
         )
-    return other
 
 
 def notes(dataset: PairSet, parts: Split) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
-from isthmus.core.errors import DataError
 from isthmus.data import CATALOGUE, Split
 from isthmus.data.fingerprint import fingerprint
-from isthmus.data.pairs import PairReading
 from isthmus.data.volumes import VolumeSet, read_volumes
 from isthmus.metrics import SegmentationScores, agreement, segmentation_scores
 from isthmus.metrics.agreement import Agreement
 from isthmus.recipes import segmentation
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.inputs import column_names
 from isthmus.recipes.schema import DataSettings
 
 Array = NDArray[Any]
@@ -77,10 +74,10 @@ def evaluate_parts(model: Any, dataset: VolumeSet, parts: Split, part: str) -> E
     return evaluate(model, dataset.subset(parts.train), dataset.subset(parts.test), part)
 
 
-def evaluate_on(model: Any, settings: DataSettings, source: str) -> Evaluation:
+def evaluate_on(model: Any, settings: DataSettings, source: str, **reading: Any) -> Evaluation:
     """Score a model on other data; the baselines are fitted to its own training volumes."""
     dataset, parts = read_data(settings)
-    train, other = dataset.subset(parts.train), _read_other(source, settings, dataset)
+    train, other = dataset.subset(parts.train), _read_other(source, settings, dataset, reading)
     evaluation = evaluate(model, train, other, "other")
     known = {fingerprint(volume) for volume in train.images}
     if again := sum(fingerprint(volume) in known for volume in other.images):
@@ -88,30 +85,14 @@ def evaluate_on(model: Any, settings: DataSettings, source: str) -> Evaluation:
     return evaluation
 
 
-def _read_other(source: str, settings: DataSettings, own: VolumeSet) -> VolumeSet:
-    """Data of another origin, label values and groups as those of the run."""
-    reading: dict[str, Any] = {}
-    if source not in CATALOGUE:
-        known = CATALOGUE.get(settings.source or "")
-        like = known.pairs if known and known.pairs else PairReading()
-        given = _reading(settings)
-        reading = {
-            key: getattr(like, key) if value is None else value for key, value in given.items()
-        }
-        path = Path(source)
-        table = path / reading["index"] if path.is_dir() else path
-        there = column_names(table) if table.is_file() else []
-        if reading["groups"] not in there:
-            reading["groups"] = None
-        if not (path / reading["masks"]).is_dir():
-            reading["masks"] = None
-    other = read_volumes(source, **reading, every_class=False)
-    if other.class_names != own.class_names:
-        raise DataError(
-            f"{source} has the classes {', '.join(other.class_names)}, but this model was trained"
-            f" on {', '.join(own.class_names)}; give its folder, whose labels are then read by the"
-            " values of the run."
-        )
+def _read_other(
+    source: str, settings: DataSettings, own: VolumeSet, given: Mapping[str, Any]
+) -> VolumeSet:
+    reading = segmentation.reading_of_other(source, settings, _reading(settings), given)
+    if source not in CATALOGUE and not (Path(source) / reading["masks"]).is_dir():
+        reading["masks"] = None
+    other = read_volumes(source, **reading)
+    segmentation.refuse_other_classes(other, own, source)
     return other
 
 

@@ -9,7 +9,7 @@ from isthmus.core.files import atomic_file, write_text
 from isthmus.metrics import measure_of
 from isthmus.networks import count_parameters
 from isthmus.recipes.runner import Run
-from isthmus.reports import autoencoding, segmentation, volumes
+from isthmus.reports import autoencoding, instances, segmentation, volumes
 from isthmus.reports.page import Cell, Fact, Picture, Table, render
 from isthmus.reports.style import look
 
@@ -17,6 +17,7 @@ _TASKS: dict[str, Any] = {
     "autoencoding": autoencoding,
     "segmentation": segmentation,
     "volumes": volumes,
+    "instances": instances,
 }
 _LONG = 10  # seconds from which on decimals say nothing
 

@@ -52,7 +52,7 @@ class VolumeSet(PairSet):
 
     spacings: tuple[Spacing, ...] = ()
 
-    _of_each: ClassVar[tuple[str, ...]] = (*PairSet._of_each, "spacings")
+    per_pair: ClassVar[tuple[str, ...]] = (*PairSet.per_pair, "spacings")
 
     def _check_pair(self, name: str, image: NDArray[Any], mask: NDArray[np.int16]) -> None:
         if image.ndim != 3 or mask.shape != image.shape or mask.dtype != np.int16:
