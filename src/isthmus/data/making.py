@@ -56,7 +56,7 @@ def make_pairs(
     """
     pictures = list(draw_pictures(name, count, seed=seed, size=size))
     entry = _entry_of(name)
-    names, parts = _names_and_parts(len(pictures), entry.series)
+    names, parts = names_and_parts(len(pictures), entry.series)
     together = entry.pairs.groups
     return PairSet(
         name,
@@ -114,7 +114,7 @@ def write_pairs(
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise SettingError(f"{folder} is not an empty folder; give a new one.")
     pictures = draw_pictures(name, count, seed=seed, size=size)
-    names, parts = _names_and_parts(entry.count if count is None else count, entry.series)
+    names, parts = names_and_parts(entry.count if count is None else count, entry.series)
     shades = np.array([*entry.pairs.values.values()], np.uint8)
     write_pictures(folder, zip(names, pictures, strict=True), shades, {"split": parts})
     return entry.pairs.values
@@ -151,7 +151,8 @@ def _entry_of(name: str) -> MadeEntry:
     return _MADE[name]
 
 
-def _names_and_parts(count: int, series: int) -> tuple[tuple[str, ...], NDArray[np.str_]]:
+def names_and_parts(count: int, series: int) -> tuple[tuple[str, ...], NDArray[np.str_]]:
+    """Names and parts of the images of a made set."""
     numbers = range(count)
     parts = np.array([_PART_OF[number // series % len(_PART_OF)] for number in numbers])
     return tuple(f"{number:04d}" for number in numbers), parts

@@ -42,6 +42,7 @@ _COMMON = (128, 128)  # size in which label maps are averaged
 def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
     """Read and split the images and label maps of a recipe."""
     settings.refuse("labels", "categories", "missing", purpose="tables, not for label maps")
+    settings.refuse("label_maps", purpose="autoencoders of label maps")
     settings.refuse("classes", purpose="samples of one class each, not for label maps")
     settings.refuse("size", purpose="autoencoders; that of a segmenter is model.size")
     dataset = read_pairs(settings.given_source, **settings.pairs())

@@ -19,7 +19,7 @@ class Picture(NamedTuple):
 
     Attributes
     ----------
-    image : ndarray of uint8
+    image : ndarray of uint8, or of uint16 where it was not made
         ``(H, W)`` or ``(3, H, W)``.
     labels : ndarray of int16
         ``(H, W)``: the class of each pixel.
@@ -29,7 +29,7 @@ class Picture(NamedTuple):
         Columns of the index, such as the patient; empty of most sets.
     """
 
-    image: NDArray[np.uint8]
+    image: NDArray[Any]
     labels: NDArray[np.int16]
     objects: NDArray[np.int16] | None = None
     facts: Mapping[str, Any] = MappingProxyType({})

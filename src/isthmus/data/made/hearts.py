@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.data.entry import MadeEntry
 from isthmus.data.made._drawing import Field, Picture, Size, blurred, exposed, fractal, inside
-from isthmus.data.pairs import PairReading
+from isthmus.data.pairs import PairReading, Value
 
 GROUPS = ("NOR", "DCM", "HCM", "MINF", "RV")
 PHASES = ("ED", "ES")
@@ -234,7 +234,8 @@ def _bump(angle: float, width: float) -> Field:
     return np.asarray(1 / (1 + (np.abs(_away(angle)) / width) ** 8))
 
 
-_VALUES: dict[str, Any] = {
+# As the ACDC challenge numbers them.
+VALUES: dict[str, Value] = {
     "background": 0,
     "right ventricle": 1,
     "myocardium": 2,
@@ -246,7 +247,7 @@ ENTRY = MadeEntry(
     sample_shape=(96, 96),
     count=1600,
     licence="free",
-    pairs=PairReading(values=_VALUES, groups="patient"),
+    pairs=PairReading(values=VALUES, groups="patient"),
     draw=draw,
     series=len(PHASES) * SLICES,
 )
