@@ -40,12 +40,12 @@ _USUAL = {
     "DCM": _Usual((33.0, 2.5), (7.2, 0.8), (0.28, 0.06), (27, 3.0), (0.45, 0.08)),
     "HCM": _Usual((22.5, 1.6), (13.5, 2.0), (0.69, 0.05), (24, 2.5), (0.58, 0.05)),
     "MINF": _Usual((28.5, 2.5), (8.0, 0.8), (0.47, 0.06), (26, 2.5), (0.53, 0.06)),
-    "RV": _Usual((24.0, 1.8), (8.0, 0.8), (0.57, 0.05), (36, 3.5), (0.38, 0.07)),
+    "RV": _Usual((24.0, 1.8), (8.0, 0.8), (0.57, 0.05), (43, 3.5), (0.36, 0.07)),
 }
 
 
 class _Outline(NamedTuple):
-    """Radii in mm around the middle of the left ventricle, of each of the angles ``(361,)``.
+    """Radii in mm around the middle of the left ventricle, of each of the angles ``(..., 361)``.
 
     Up to `cavity` lies the left ventricle, up to `wall` its muscle, up to `right` the other one.
     """
@@ -55,9 +55,9 @@ class _Outline(NamedTuple):
     right: Field
 
     def areas(self) -> Field:
-        """mm² of right ventricle, muscle and left ventricle: 1/2 ∫ (outer² - inner²) dθ."""
+        """mm² of left ventricle, muscle and right ventricle: 1/2 ∫ (outer² - inner²) dθ."""
         rings = np.diff(np.square([np.zeros_like(self.cavity), *self]), axis=0) / 2
-        return np.asarray(np.trapezoid(rings, _ANGLES, axis=1)[::-1])
+        return np.asarray(np.trapezoid(rings, _ANGLES))
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ class _Heart:
         """Mm: a stack spans the heart of its phase from the base to the apex."""
         return self.length * (self.shortening if phase == "ES" else 1) / SLICES
 
-    def outline(self, phase: str, place: int) -> _Outline:
-        """Radii in the slice `place` of a phase, 0 at the base.
+    def outline(self, phase: str, place: NDArray[np.int64]) -> _Outline:
+        """Radii ``(..., 361)`` in the slices `place` ``(..., 1)`` of a phase, 0 at the base.
 
         In systole each part of the wall gets thicker by as much as it gets shorter, so that its
         volume stays.
@@ -120,12 +120,12 @@ class _Heart:
         low = (place + 0.5) / SLICES
         wall = self.outer * np.sqrt(1 - low**2.5)
         cavity = np.clip(wall - self.wall * (1 - 0.2 * low), 0, None)
-        depth = self.depth * np.sqrt(max(0.0, 1 - (low / 0.85) ** 2))
+        depth = self.depth * np.sqrt(np.clip(1 - (low / 0.85) ** 2, 0, None))
         if phase == "ES":
             muscle = (np.square(wall) - np.square(cavity)) / self.shortening
             cavity = cavity * self.motion
             wall, depth = np.sqrt(np.square(cavity) + muscle), depth * self.squeeze
-        cavity = cavity * (cavity.mean() > _LEAST_CAVITY)
+        cavity = cavity * (cavity.mean(-1, keepdims=True) > _LEAST_CAVITY)
         across = np.cos(np.clip(_away(self.towards) / self.width, -1, 1) * np.pi / 2)
         return _Outline(cavity, wall, wall + depth * np.abs(across) ** 0.6)
 
@@ -135,19 +135,19 @@ class _Heart:
         Volumes in ml, sums of areas times the slice distance; ejection fractions; mean and greatest
         thickness of the wall in diastole, in mm, over angles and the slices with a cavity.
         """
-        areas = {
-            phase: np.sum([self.outline(phase, k).areas() for k in range(SLICES)], axis=0)
-            for phase in PHASES
+        outlines = {phase: self.outline(phase, np.arange(SLICES)[:, None]) for phase in PHASES}
+        ml = {
+            phase: outline.areas().sum(1) * self.slice_distance(phase) / 1000
+            for phase, outline in outlines.items()
         }
-        ml = {phase: areas[phase] * self.slice_distance(phase) / 1000 for phase in PHASES}
         found: dict[str, float] = {}
-        for name, label in (("lv", 2), ("rv", 0)):
+        for name, label in (("lv", 0), ("rv", 2)):
             full, empty = (float(ml[phase][label]) for phase in PHASES)
             found |= {f"{name}_edv_ml": full, f"{name}_esv_ml": empty}
             found[f"{name}_ef"] = (full - empty) / full
         found["myocardium_ml"] = float(ml["ED"][1])
-        outlines = [self.outline("ED", k) for k in range(SLICES)]
-        walls = [one.wall - one.cavity for one in outlines if one.cavity.any()]
+        filled = outlines["ED"].cavity.any(1)
+        walls = (outlines["ED"].wall - outlines["ED"].cavity)[filled]
         found |= {"wall_mean_mm": float(np.mean(walls)), "wall_max_mm": float(np.max(walls))}
         return {key: round(value, 4) for key, value in found.items()}
 
@@ -171,7 +171,7 @@ def draw(random: np.random.Generator, size: Size, case: int, place: int) -> Pict
     y, x = down[:, None], right[None]
     radius, angle = np.hypot(y, x), np.arctan2(-y, x)
     at = partial(np.interp, angle, _ANGLES)
-    outline = heart.outline(phase, number)
+    outline = heart.outline(phase, np.array([number]))
     labels = np.zeros(size, np.int16)
     for label, edge in ((1, outline.right), (2, outline.wall), (3, outline.cavity)):
         labels[radius < at(edge)] = label
