@@ -56,7 +56,7 @@ def test_findings_and_corrected_maps(call: Call, rings: Path, here: Path) -> Non
     table = pl.read_csv("checked/plausibility.csv")
     assert table.columns == ["file", "score", "percentile", "findings", "corrected_pixels"]
     rows = {row["file"]: row for row in table.to_dicts()}
-    assert rows["good"]["findings"] is None
+    assert rows["good"]["findings"] == ""
     assert "no disc" in rows["no-disc"]["findings"]
     assert rows["sub/island"]["findings"] == "side in 2 pieces"
     assert table["score"].is_sorted()
@@ -80,7 +80,9 @@ def test_what_is_refused(refuse: Refuse, rings: Path, digits: Path, here: Path) 
     assert "without its data" in refuse("plausibility", rings / "run" / "model", "new", "checked")
     assert "There is no file or folder" in refuse("plausibility", rings / "run", "nix", "checked")
     assert "written to a folder" in refuse("plausibility", rings / "run", "new", "a.csv")
-    assert "is not empty" in refuse("plausibility", rings / "run", "new", "new")
+    (here / "taken").mkdir()
+    (here / "taken" / "note.txt").touch()
+    assert "is not empty" in refuse("plausibility", rings / "run", "new", "taken")
 
 
 def test_other_verbs_take_label_maps(call: Call, rings: Path, here: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -150,13 +149,14 @@ def tell_groups(
             f"The group {names[counts.argmin()]} has {counts.min()} patients, too few for {folds}"
             " folds; give fewer folds."
         )
-    table: dict[str, dict[str, Estimate]] = {}
-    for name, values in {**features, "chance": np.zeros((len(groups), 1))}.items():
-        chance = {"most frequent": DummyClassifier()}
-        table[name] = {
+    table = {
+        name: {
             kind: _accuracy(one, values, groups, folds, repeats, seed)
-            for kind, one in (chance if name == "chance" else _classifiers(seed)).items()
+            for kind, one in _classifiers(seed).items()
         }
+        for name, values in features.items()
+    }
+    table["chance"] = {"most frequent": bootstrap_mean(groups == names[counts.argmax()])}
     return table
 
 
