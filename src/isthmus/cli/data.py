@@ -80,7 +80,8 @@ def acdc(
 
     Example: `isthmus data acdc ACDC/training hearts/`
     """
-    from isthmus.data.acdc import VALUES, convert_acdc
+    from isthmus.data.acdc import convert_acdc
+    from isthmus.data.made.hearts import VALUES
 
     count = convert_acdc(source, folder)
     options = " ".join(f"--value '{key}={value}'" for key, value in VALUES.items())

@@ -109,7 +109,7 @@ def _read_volume(path: Path) -> tuple[NDArray[Any], tuple[float, float, float]]:
     if not path.is_file():
         raise DataError(f"{path} is missing; copy the patient's folder again.")
     try:
-        volume = nibabel.load(path)
+        volume: Any = nibabel.load(path)
         values = np.asarray(volume.dataobj)
         sides = tuple(float(side) for side in volume.header.get_zooms()[:3])
     except Exception as error:  # nibabel, gzip and zlib raise errors of many kinds

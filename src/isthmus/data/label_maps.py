@@ -120,7 +120,7 @@ def resized_map(labels: NDArray[Any], size: tuple[int, int], classes: int) -> La
     if labels.shape == size:
         return np.asarray(labels, np.int16)
     shares = [resize(channel, size) for channel in one_hot(labels, classes).astype(np.float32)]
-    return np.argmax(shares, axis=0).astype(np.int16)
+    return np.asarray(np.argmax(shares, axis=0), np.int16)
 
 
 def label_map_files(source: Path) -> dict[str, ImageHeader]:

@@ -159,7 +159,7 @@ class _Seen(NamedTuple):
         pieces = np.zeros(count, np.int64)
         holes = np.zeros((count, count), np.int64)
         enclosing = np.zeros((count, count), np.bool_)
-        for one in np.flatnonzero(sizes[1:]) + 1:
+        for one in (np.flatnonzero(sizes[1:]) + 1).tolist():
             pieces[one] = label(labels == one, _TOUCHING)[1]
             within = np.zeros(count, np.int64)
             for hole in _holes(labels, one):

@@ -74,8 +74,10 @@ def stacks_of(maps: Array, facts: Sequence[Mapping[str, Any]]) -> list[Stack]:
     stacks = []
     for key in sorted(set(keys)):
         rows = [place for place, other in enumerate(keys) if other == key]
-        sides = (float(facts[rows[0]][name]) for name in ("pixel_mm", "slice_mm"))
-        stacks.append(Stack(*map(str, key), np.asarray(maps)[rows], *sides))
+        pixel_mm, slice_mm = (float(facts[rows[0]][name]) for name in ("pixel_mm", "slice_mm"))
+        patient, group, phase = map(str, key)
+        stack = Stack(patient, group, phase, np.asarray(maps)[rows], pixel_mm, slice_mm)
+        stacks.append(stack)
     return stacks
 
 
@@ -115,7 +117,7 @@ def heart_features(
         if lacking:
             raise DataError(f"{patient} has no label maps of {lacking.pop()}; leave it out.")
         both = [phases[phase] for phase in PHASES]
-        rows.append(_measures(*both, names, cavity, wall))
+        rows.append(_measures(both[0], both[1], names, cavity, wall))
         codes.append(np.concatenate([_mean_code(model, one, len(names)) for one in both]))
         groups.append(both[0].group)
     measures = {key: np.array([row[key] for row in rows]) for key in rows[0]}
@@ -189,7 +191,7 @@ def _measures(
     full: Stack, empty: Stack, names: Sequence[str], cavity: int | None, wall: int | None
 ) -> dict[str, float]:
     at_end = [volumes_ml(one.maps, len(names), one.pixel_mm, one.slice_mm) for one in (full, empty)]
-    found = {}
+    found: dict[str, float] = {}
     for label, name in enumerate(names[1:], 1):
         volumes = [float(one[label]) for one in at_end]
         found |= {f"{name} {phase}": v for phase, v in zip(PHASES, volumes, strict=True)}
