@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
+from sklearn.mixture import GaussianMixture
 
 from isthmus.data.label_maps import one_hot
 from isthmus.data.overlay import class_colour
@@ -76,9 +77,23 @@ def smoothness(shape: ShapeModel, maps: np.ndarray) -> None:
     print(f"  largest step of an area, share of the change: {bootstrap_mean(np.array(largest))}")
     print(f"  monotone: {bootstrap_mean(np.array(monotone))}")
     print(f"  maps on the ways without findings: {bootstrap_mean(np.array(valid))}")
-    drawn = model.sample(200, random_state=0).argmax(1)
-    fine = np.array([not found for found in shape.findings(drawn)])
-    print(f"  200 new maps drawn from N(0, I) without findings: {bootstrap_mean(fine)}\n")
+    for name, new in (
+        ("N(0, I)", model.draw_codes(200)),
+        ("a mixture of Gaussians fitted to training codes", mixture_codes(shape, 200)),
+    ):
+        drawn = model.inverse_transform(new).argmax(1)
+        fine = np.array([not found for found in shape.findings(drawn)])
+        print(f"  200 new maps drawn from {name}, without findings: {bootstrap_mean(fine)}")
+    print()
+
+
+def mixture_codes(shape: ShapeModel, count: int) -> np.ndarray:
+    """Codes of no map, drawn from ten Gaussians that are fitted to codes of the training maps."""
+    model = shape.autoencoder
+    codes = model.transform(one_hot(shape.maps_, model.sample_shape_[0]))
+    mixture = GaussianMixture(10, random_state=0, reg_covar=1e-3).fit(codes.astype(np.float64))
+    drawn = mixture.sample(count)[0]
+    return np.random.default_rng(0).permutation(drawn).astype(np.float32)
 
 
 def plausibility(
@@ -154,7 +169,7 @@ def draw(
         "label maps": some,
         "rebuilt": model.reconstruct(one_hot(some, classes)).argmax(1),
         "a way": model.inverse_transform(linear(first, last, STEPS)).argmax(1),
-        "drawn": model.sample(STEPS, random_state=1).argmax(1),
+        "drawn": model.inverse_transform(mixture_codes(shape, STEPS)).argmax(1),
         "damaged": np.stack([hurt for hurt, _ in examples.values()]),
         "corrected": np.stack([mended for _, mended in examples.values()]),
     }

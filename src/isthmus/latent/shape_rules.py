@@ -102,7 +102,7 @@ class ShapeRules:
         found = []
         for a, name in enumerate(self.names[1:], 1):
             if not seen.sizes[a]:
-                if seen.sizes[1:].sum() > self.lacking[a]:
+                if a in self.missing(labels):
                     found.append(Finding("missing", f"no {name}"))
                 continue
             if seen.pieces[a] > self.pieces[a]:
@@ -120,6 +120,12 @@ class ShapeRules:
                 if self.apart[a, b] and seen.touching[a, b]
             ]
         return found
+
+    def missing(self, labels: Labels) -> list[int]:
+        """The structures that a label map ``(H, W)`` lacks and should have."""
+        sizes = np.bincount(np.ravel(labels), minlength=len(self.names))
+        lacks = (sizes == 0) & (sizes[1:].sum() > self.lacking)
+        return (np.flatnonzero(lacks[1:]) + 1).tolist()
 
     def mended(self, labels: Labels) -> Labels:
         """A label map without small pieces and holes beyond those that are usual.

@@ -46,15 +46,17 @@ class ShapeModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     Attributes
     ----------
+    maps_ : ndarray of int16
+        The training maps.
     rules_ : ShapeRules
-        Learnt from the training maps.
+        Learnt from them.
     calibration_scores_ : ndarray of float64
         Scores of maps that the autoencoder has not seen, sorted.
     """
 
     autoencoder: Any
     trust: _Share = 0.02
-    rounds: PositiveInt = 4
+    rounds: PositiveInt = 2
     rare: _Share = 0.005
 
     def fit(self, maps: Maps, *, names: tuple[str, ...], validation: Maps) -> Self:
@@ -71,6 +73,7 @@ class ShapeModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
                 "There are no held-out label maps to compare scores with; give validation maps, or"
                 " a run with data.validation above 0."
             )
+        self.maps_ = np.asarray(maps, np.int16)
         self.rules_ = ShapeRules.learn(maps, names, rare=self.rare)
         self.calibration_scores_ = np.sort(self._score(np.asarray(validation)))
         return self
@@ -97,11 +100,13 @@ class ShapeModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
     def correct(self, maps: Maps) -> NDArray[np.int16]:
         """The maps with what is not believed replaced.
 
+        A structure that is missing (`ShapeRules.missing`) is first taken from the training map
+        whose other structures overlap most with those of the map, where this has background. Then
         x ← x_i where p_i(x_i) ≥ trust, else argmax_c p_i(c), with p = g(f(x)) of the last x, some
         rounds long; then small pieces and holes are taken away (`ShapeRules.mended`).
         """
         check_is_fitted(self)
-        given = np.asarray(maps, np.int64)
+        given = np.array([self._completed(labels) for labels in np.asarray(maps, np.int64)])
         found = given
         for _ in range(self.rounds):
             p = self._probabilities(found)
@@ -109,6 +114,24 @@ class ShapeModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             found = np.where(believed, given, p.argmax(1))
         mended = [self.rules_.mended(labels) for labels in found]
         return np.asarray(mended, np.int16)
+
+    def _completed(self, labels: Maps) -> Maps:
+        """A map with the structures that it lacks, as the nearest training map has them.
+
+        That is the one with the greatest mean Dice of the structures that are there.
+        """
+        missing = self.rules_.missing(labels)
+        having = [(self.maps_ == k).any((1, 2)) for k in missing]
+        known = self.maps_[np.all(having, axis=0)] if missing else self.maps_[:0]
+        if not len(known):
+            return labels
+        dice = np.zeros(len(known))
+        for k in np.unique(labels[labels > 0]):
+            mask, others = labels == k, known == k
+            shared = (others & mask).sum((1, 2))
+            dice += 2 * shared / (others.sum((1, 2)) + mask.sum())
+        nearest = known[dice.argmax()]
+        return np.where((labels == 0) & np.isin(nearest, missing), nearest, labels)
 
     def _score(self, maps: Maps) -> NDArray[np.float64]:
         scores = []

@@ -125,7 +125,7 @@ def heart_features(
 
 
 def tell_groups(
-    features: Mapping[str, Array], groups: Array, *, folds: int = 5, repeats: int = 5, seed: int = 0
+    features: Mapping[str, Array], groups: Array, *, folds: int = 5, repeats: int = 3, seed: int = 0
 ) -> dict[str, dict[str, Estimate]]:
     """Accuracy by which patients' groups are told, by features and classifier.
 
