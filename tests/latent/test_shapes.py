@@ -51,6 +51,24 @@ def test_what_is_not_believed_is_replaced() -> None:
     assert shape.findings(corrected) == [[]] * len(damaged)
 
 
+class Credulous(Template):
+    """Believes every map."""
+
+    def reconstruct(self, X: np.ndarray) -> np.ndarray:
+        return np.full(X.shape, 0.25, np.float32)
+
+
+def test_a_missing_structure_comes_from_the_nearest_training_map() -> None:
+    maps = ring_maps(30)
+    shape = ShapeModel(autoencoder=Credulous(LABELS)).fit(maps, names=NAMES, validation=maps)
+    lacking = np.where(maps == 3, 0, maps)
+    np.testing.assert_array_equal(shape.correct(lacking), maps)  # the nearest is the map itself
+    moved = np.roll(lacking[0], 1, axis=1)
+    completed = shape.correct(moved[None])[0]
+    np.testing.assert_array_equal(completed[moved > 0], moved[moved > 0])
+    assert 0.5 < (completed == 3).sum() / (maps[0] == 3).sum() < 1.5
+
+
 def test_a_variational_autoencoder_learns_shapes() -> None:
     maps = ring_maps(80)
     network = {"kind": "convolutional", "channels": [8, 16], "output_activation": "softmax"}
