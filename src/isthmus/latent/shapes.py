@@ -143,7 +143,7 @@ class ShapeModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         return np.concatenate(scores) if scores else np.zeros(0)
 
     def _probabilities(self, maps: Maps) -> NDArray[np.float32]:
-        """P ``(N, K, H, W)``."""
+        """Probabilities ``(N, K, H, W)`` of the classes."""
         classes = self.autoencoder.sample_shape_[0]
         return np.asarray(self.autoencoder.reconstruct(one_hot(maps, classes)), np.float32)
 
