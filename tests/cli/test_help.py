@@ -60,6 +60,7 @@ def test_the_verbs_are_these() -> None:
         "search",
         "cluster",
         "outliers",
+        "plausibility",
         "recipes ls",
         "recipes show",
         "recipes augmented",
@@ -67,6 +68,7 @@ def test_the_verbs_are_these() -> None:
         "data ls",
         "data get",
         "data make",
+        "data acdc",
         "data check",
     }
 

@@ -13,6 +13,7 @@ from isthmus.cli import (
     data,
     demo,
     outliers,
+    plausibility,
     recipes,
     restore,
     runs,
@@ -76,4 +77,5 @@ app.command()(search.index)
 app.command()(search.search)
 app.command()(search.cluster)
 app.command()(outliers.outliers)
+app.command()(plausibility.plausibility)
 app.add_typer(data.app, name="data")

@@ -82,6 +82,23 @@ def make(
 
 
 @app.command()
+def acdc(
+    source: Annotated[Path, typer.Argument(help="Folder of patient001/Info.cfg and so on.")],
+    folder: Annotated[Path, typer.Argument(help="New or empty folder for the files.")],
+) -> None:
+    """Write hearts in the folders of the ACDC challenge as images with label maps.
+
+    Example: `isthmus data acdc ACDC/training hearts/`
+    """
+    from isthmus.data.acdc import convert_acdc
+    from isthmus.data.made.hearts import VALUES
+
+    count = convert_acdc(source, folder)
+    options = " ".join(f"--value '{key}={value}'" for key, value in VALUES.items())
+    typer.echo(f"Wrote {count} slices; look at them with: isthmus data check {folder} {options}")
+
+
+@app.command()
 def check(
     source: Annotated[str, typer.Argument(help="File, folder or name of the data.")],
     labels: Annotated[str | None, typer.Option(help="Column of classes in a table.")] = None,

@@ -41,6 +41,9 @@ class DataSet:
         Of the columns of a table whose gaps are filled with them.
     filled : int
         Number of gaps that were filled.
+    structures : dict or None
+        Of one-hot label maps ``(N, K, H, W)``: the name of each channel's class, and the values
+        that stand for it in files.
     predefined_test : ndarray of bool or None
         ``(N,)``: the samples that the authors of the set keep for testing.
     value_range : tuple of float or None
@@ -64,6 +67,7 @@ class DataSet:
     value_range: tuple[float, float] | None = None
     medians: Mapping[str, float] = field(default_factory=dict)
     filled: int = 0
+    structures: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""

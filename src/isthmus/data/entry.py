@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from isthmus.core.errors import DataError
 from isthmus.data.dataset import DataSet
 from isthmus.data.pairs import PairReading
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from isthmus.data.made._drawing import Picture, Size
 
 
@@ -94,10 +94,21 @@ class MadeEntry(Entry):
     Attributes
     ----------
     draw : callable
-        Makes one image with its label map of a random generator, height and width.
+        Makes one image with its label map of a random generator, height and width; of a set of
+        series also of the numbers of the series and of the image in it.
+    series : int
+        Images of each series, as of a patient: they share one beginning of the random generator,
+        and the part of the set.
     pairs : PairReading
         Its classes, and their values where the set is written as files.
     """
 
-    draw: Callable[[np.random.Generator, Size], Picture]
+    draw: Callable[..., Picture]
     pairs: PairReading
+    series: int = 1
+
+    def picture(self, seed: int, number: int, size: Size) -> Picture:
+        """The image of a number from 0."""
+        case, place = divmod(number, self.series)
+        of_series = (case, place) if self.series > 1 else ()
+        return self.draw(np.random.default_rng((seed, case)), size, *of_series)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +35,13 @@ def make_pairs(
     """Make a set of images with label maps.
 
     Each image is a function of the seed and its number alone: a larger count only adds images. Of
-    each five, three are for training, the fourth for validation and the fifth for testing.
+    each five (of made-hearts, of each five patients), three are for training, the fourth for
+    validation and the fifth for testing.
 
     Parameters
     ----------
     name
-        "made-lungs", "made-smoke", "made-vessels", "made-cells" or "made-scenes".
+        "made-lungs", "made-smoke", "made-vessels", "made-cells", "made-scenes" or "made-hearts".
     count
         Number of images; by default as `isthmus data ls` says.
     seed
@@ -56,14 +59,17 @@ def make_pairs(
 
 def pairs_of(name: str, pictures: Sequence[Picture]) -> PairSet:
     """The pictures of a made set with their names and parts."""
-    names, parts = _names_and_parts(len(pictures))
+    entry = _entry_of(name)
+    names, parts = names_and_parts(len(pictures), entry.series)
+    together = entry.pairs.groups
     return PairSet(
         name,
         tuple(picture.image for picture in pictures),
         tuple(picture.labels for picture in pictures),
         names,
-        tuple(_entry_of(name).pairs.values),
-        predefined=parts,
+        tuple(entry.pairs.values),
+        None if together is None else np.array([one.facts[together] for one in pictures]),
+        parts,
     )
 
 
@@ -79,7 +85,7 @@ def draw_pictures(
             f"{name}: count={count}, seed={seed} and size={size} cannot be used; give a count from"
             f" 1, a seed from 0 and {_SMALLEST} pixels a side at least."
         )
-    return (entry.draw(np.random.default_rng((seed, number)), size) for number in range(count))
+    return (entry.picture(seed, number, size) for number in range(count))
 
 
 def write_pairs(
@@ -92,8 +98,9 @@ def write_pairs(
 ) -> Mapping[str, Value]:
     """Write a set of `make_pairs` as files, for `isthmus.data.read_pairs`; all of it or nothing.
 
-    The folder holds PNG files in ``images/`` and ``masks/``, and ``index.csv`` with the parts; of a
-    set with single objects also ``objects/``, where each has a number of its own.
+    The folder holds PNG files in ``images/`` and ``masks/``, and ``index.csv`` with the parts and,
+    of made-hearts, patient, group, phase, spacing and the true volumes of each; of a set with
+    single objects also ``objects/``, where each has a number of its own.
 
     Returns
     -------
@@ -111,16 +118,33 @@ def write_pairs(
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise SettingError(f"{folder} is not an empty folder; give a new one.")
     pictures = draw_pictures(name, count, seed=seed, size=size)
-    names, parts = _names_and_parts(entry.count if count is None else count)
+    names, parts = names_and_parts(entry.count if count is None else count, entry.series)
     shades = np.array([*entry.pairs.values.values()], np.uint8)
+    write_pictures(folder, zip(names, pictures, strict=True), shades, {"split": parts})
+    return entry.pairs.values
+
+
+def write_pictures(
+    folder: Path,
+    pictures: Iterable[tuple[str, Picture]],
+    shades: NDArray[Any],
+    columns: Mapping[str, NDArray[Any]],
+) -> None:
+    """Write named pictures as `write_pairs` does, each label as one of the shades.
+
+    `columns` are further ones of the index, before those of the pictures' facts.
+    """
+    facts: dict[str, list[Any]] = defaultdict(list)
     with atomic_folder(folder) as whole:
-        for stem, picture in zip(names, pictures, strict=True):
+        for stem, picture in pictures:
             write_images(whole / "images", picture.image[None], [stem])
             write_label_map(whole / "masks" / f"{stem}.png", shades[picture.labels])
             if picture.objects is not None:
                 write_label_map(whole / "objects" / f"{stem}.png", picture.objects)
-        write_table(whole / "index.csv", {"file": np.array(names), "split": parts})
-    return entry.pairs.values
+            for key, value in {"file": stem, **picture.facts}.items():
+                facts[key].append(value)
+        told = {key: np.array(values) for key, values in facts.items()}
+        write_table(whole / "index.csv", {"file": told.pop("file"), **columns, **told})
 
 
 def _entry_of(name: str) -> MadeEntry:
@@ -131,7 +155,8 @@ def _entry_of(name: str) -> MadeEntry:
     return _MADE[name]
 
 
-def _names_and_parts(count: int) -> tuple[tuple[str, ...], NDArray[np.str_]]:
+def names_and_parts(count: int, series: int) -> tuple[tuple[str, ...], NDArray[np.str_]]:
+    """Names and parts of the images of a made set."""
     numbers = range(count)
-    parts = np.array([_PART_OF[number % len(_PART_OF)] for number in numbers])
+    parts = np.array([_PART_OF[number // series % len(_PART_OF)] for number in numbers])
     return tuple(f"{number:04d}" for number in numbers), parts

@@ -16,12 +16,25 @@ from isthmus.data.dataset import DataSet
 from isthmus.data.idx import is_idx, is_idx_folder, read_idx, read_idx_folder
 from isthmus.data.image_files import IMAGE_SUFFIXES
 from isthmus.data.images import ImageSettings, fit_images, read_images
+from isthmus.data.label_maps import read_label_maps
+from isthmus.data.pairs import Value
 from isthmus.data.problems import raise_first
 from isthmus.data.tables import TABLE_SUFFIXES, TableSettings, read_table
 
 
 class Reading(ImageSettings, TableSettings):
-    """How data are read: what `TableSettings` says of tables, and `ImageSettings` of images."""
+    """How data are read: what `TableSettings` says of tables, and `ImageSettings` of images.
+
+    Attributes
+    ----------
+    label_maps
+        Whether the samples are label maps, read by `isthmus.data.label_maps.read_label_maps`.
+    values
+        Which mask values are which class.
+    """
+
+    label_maps: bool = False
+    values: dict[str, Value] | None = None
 
     @classmethod
     def of(cls, source: str | Path, form: str, settings: dict[str, Any]) -> Self:
@@ -36,11 +49,20 @@ class Reading(ImageSettings, TableSettings):
             reading = cls.model_validate(settings)
         except ValidationError as error:
             raise SettingError(explain(error, cls, f"Reading of {source}")) from None
-        other, kind = (ImageSettings, "images") if form == "table" else (TableSettings, "tables")
-        for name, field in other.model_fields.items():
-            if getattr(reading, name) != field.default:
+        own = _MEANT[{"table": "tables", _MAPS: _MAPS}.get(form, "images")]
+        for name, field in cls.model_fields.items():
+            if name not in own and getattr(reading, name) != field.default:
+                kind = next(kind for kind, names in _MEANT.items() if name in names)
                 raise SettingError(f"data.{name} is for {kind}, which {source} is not; remove it.")
         return reading
+
+
+_MAPS = "label maps"
+_MEANT = {
+    "tables": {*TableSettings.model_fields},
+    "images": {*ImageSettings.model_fields},
+    _MAPS: {"label_maps", "values", "size", "labels", "groups"},
+}
 
 
 def read(source: str | Path, **settings: Any) -> DataSet:
@@ -55,13 +77,14 @@ def read(source: str | Path, **settings: Any) -> DataSet:
     **settings
         Of a table `labels`, `groups`, `categories` and `missing`, see
         `isthmus.data.tables.TableSettings`; of images `size` and `colour`, see
-        `isthmus.data.images.ImageSettings`.
+        `isthmus.data.images.ImageSettings`; and `label_maps` with `values`, see
+        `isthmus.data.label_maps.read_label_maps`.
 
     Returns
     -------
     DataSet
         Its samples are ``(N, D)`` float64 for a table, ``(N, H, W)`` or ``(N, 3, H, W)`` for
-        images. A ``.npy`` file stays on the disk.
+        images, ``(N, K, H, W)`` for label maps. A ``.npy`` file stays on the disk.
 
     Raises
     ------
@@ -70,6 +93,10 @@ def read(source: str | Path, **settings: Any) -> DataSet:
     SettingError
         If a setting is unknown or out of range, or does not suit the kind of data.
     """
+    if settings.get("label_maps"):
+        reading = Reading.of(source, _MAPS, settings)
+        chosen = reading.model_dump(include={"values", "labels", "groups"})
+        return read_label_maps(source, size=reading.height_width, **chosen)
     form = form_of(source)
     reading = Reading.of(source, form, settings)
     if form == "images":

@@ -49,6 +49,7 @@ from isthmus.metrics.segmentation import (
 from isthmus.metrics.subspace import principal_angles
 from isthmus.metrics.surface import SurfaceDistances, surface_distances
 from isthmus.metrics.uncertainty import expected_dice, pixel_entropy, structure_entropy
+from isthmus.metrics.ventricles import ejection_fraction, volumes_ml, wall_thickness
 
 __all__ = [
     "INSTANCE_MEASURES",
@@ -80,6 +81,7 @@ __all__ = [
     "contraction",
     "contraction_map",
     "dead_units",
+    "ejection_fraction",
     "expected_dice",
     "field_of_view_scores",
     "in_holes",
@@ -105,4 +107,6 @@ __all__ = [
     "surface_distances",
     "trustworthiness",
     "trustworthiness_samples",
+    "volumes_ml",
+    "wall_thickness",
 ]

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError, SettingError, StorageError
 from isthmus.core.files import atomic_folder
-from isthmus.data import read, write_array, write_images, write_table
+from isthmus.data import read, write_array, write_images, write_label_map, write_table
 from isthmus.data.arrays import ARRAY_SUFFIXES
 from isthmus.data.image_files import IMAGE_SUFFIXES
+from isthmus.data.overlay import class_colour
 from isthmus.data.tables import TABLE_SUFFIXES
 from isthmus.recipes.inputs import column_names, given_class, load_autoencoder, read_for, told
 
@@ -150,9 +151,16 @@ def sample_columns(model: Any, samples: NDArray[Any]) -> dict[str, NDArray[Any]]
 
 
 def write_samples(model: Any, samples: NDArray[Any], names: Sequence[str], out: Path) -> None:
-    """Write samples as what `out` is; images that are whole pixels already stay as they are."""
+    """Write samples as what `out` is; images that are whole pixels already stay as they are.
+
+    Of one-hot label maps the labels are written.
+    """
     if out.suffix.lower() == ".npy":
         write_array(out, samples)
+    elif model.data_.get("structures"):
+        with atomic_folder(out) as temporary:
+            for name, labels in zip(names, samples.argmax(1), strict=True):
+                write_label_map(temporary / f"{name}.png", labels)
     elif samples.ndim == 2:
         write_table(out, sample_columns(model, samples))
     else:
@@ -175,8 +183,11 @@ def as_brightness(model: Any, samples: NDArray[Any]) -> NDArray[np.float32]:
 
     That is the range of the scaling, where it has one for all pixels (digits of 0 to 16 become
     visible); else that of the type, for whole numbers; else that of the training samples.
+    One-hot label maps become colours.
     """
     samples = np.asarray(samples, np.float32)
+    if model.data_.get("structures"):
+        return coloured(samples.argmax(1))
     if model.scaling_.offset.ndim == model.scaling_.scale.ndim == 0:
         low, high = model.scaling_.offset, model.scaling_.offset + model.scaling_.scale
     elif model.sample_dtype_.startswith("u"):
@@ -185,6 +196,13 @@ def as_brightness(model: Any, samples: NDArray[Any]) -> NDArray[np.float32]:
         low, high = model.data_.get("low", 0.0), model.data_.get("high", 1.0)
     seen = np.clip((samples - low) / max(high - low, 1e-12), 0, 1)
     return np.asarray(seen, np.float32)
+
+
+def coloured(labels: NDArray[Any]) -> NDArray[np.float32]:
+    """Label maps ``(N, H, W)`` in colours ``(N, 3, H, W)``, the background black."""
+    count = int(labels.max()) + 1
+    palette = np.array([(0, 0, 0), *map(class_colour, range(1, count))], np.float32) / 255
+    return np.moveaxis(palette[labels], -1, 1)
 
 
 def as_pixels(model: Any, samples: NDArray[np.float32]) -> NDArray[Any]:

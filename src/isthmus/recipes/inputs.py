@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from isthmus.core.errors import DataError, ModelFileError, SettingError
 from isthmus.core.registry import explain, nearest
-from isthmus.data import DataSet, read
+from isthmus.data import CATALOGUE, DataSet, read
 from isthmus.data.csv_files import load_csv
 from isthmus.data.images import ImageSettings
+from isthmus.data.label_maps import INDEX
 from isthmus.data.reading import Reading, form_of
 from isthmus.data.tables import TableSettings
 from isthmus.models import load
@@ -178,6 +179,8 @@ def _reading(model: Any, source: str) -> dict[str, Any]:
         own = Reading.model_validate(model.data_.get("reading", {}))
     except ValidationError as error:
         raise ModelFileError(explain(error, Reading, "model.json: reading")) from None
+    if own.label_maps:
+        return _of_label_maps(model, own, source)
     if form_of(source) != "table":
         return own.model_dump(include=set(ImageSettings.model_fields))
     there = column_names(Path(source))
@@ -185,6 +188,20 @@ def _reading(model: Any, source: str) -> dict[str, Any]:
     absent = {key: None for key in ("labels", "groups") if given[key] not in there}
     filled = own.missing != "refuse" and "medians" in model.data_
     return given | absent | ({"missing": model.data_["medians"]} if filled else {})
+
+
+def _of_label_maps(model: Any, own: Reading, source: str) -> dict[str, Any]:
+    """As `_reading`: values by the model's own, where the source does not bring them."""
+    columns = column_names(Path(source) / INDEX)
+    known = source in CATALOGUE
+    absent = {
+        name: None
+        for name in ("labels", "groups")
+        if not known and getattr(own, name) not in columns
+    }
+    values = None if known else model.data_["structures"]
+    size = tuple(model.sample_shape_[-2:])
+    return own.model_dump() | absent | {"values": values, "size": size}
 
 
 def _in_order(model: Any, dataset: DataSet, source: str) -> DataSet:

@@ -18,7 +18,6 @@ from isthmus.core.errors import SettingError
 from isthmus.core.registry import explain, nearest
 from isthmus.core.settings import Fraction, NonNegativeInt, PositiveInt
 from isthmus.data import CATALOGUE, DataSet, PairSet, Split, read_pairs, split
-from isthmus.data.pairs import Value
 from isthmus.data.reading import Reading
 from isthmus.metrics import measure_of
 from isthmus.models import MODELS
@@ -46,8 +45,8 @@ class DataSettings(Reading):
         Name of a known set, or path of a file or folder (``--data`` replaces it).
     classes
         Use only samples of these classes, in all parts.
-    values, masks, images, index, ignore, field_of_view
-        Of images with label maps, see `isthmus.data.read_pairs`.
+    masks, images, index, ignore, field_of_view
+        Of images with label maps, as are their values, see `isthmus.data.read_pairs`.
     objects, kinds
         Of images with single objects, see `isthmus.data.read_instances`.
     measures
@@ -65,7 +64,6 @@ class DataSettings(Reading):
 
     source: str | None = None
     classes: Annotated[tuple[str, ...], MinLen(1)] | None = None
-    values: dict[str, Value] | None = None
     masks: str | None = None
     images: str | None = None
     index: str | None = None

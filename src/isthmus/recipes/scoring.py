@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +12,16 @@ from sklearn.decomposition import PCA
 
 from isthmus.data import DataSet
 from isthmus.data.fingerprint import fingerprint
-from isthmus.metrics import METRICS, continuity, principal_angles, trustworthiness
+from isthmus.metrics import METRICS, continuity, overlap_counts, principal_angles, trustworthiness
 from isthmus.metrics.codes import active_units, class_scatter, dead_units, linear_probe
+from isthmus.metrics.overlap import nan_mean
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.inputs import told
 from isthmus.recipes.restoration import restored_by_each, restored_files
 
 Array = NDArray[Any]
 _TRAINING_CASES = 10_000  # training samples at most whose error and codes are looked at
+_LIKELIHOOD_VALUES = 2**14  # of a sample at most whose likelihood is estimated
 _NEIGHBOURHOOD = 2_000  # test samples at most whose neighbours are looked for
 _PROBED = 5_000  # training samples at most from which a linear probe learns
 Codes = dict[str, tuple[Array, Array]]  # of training and test samples, by method
@@ -31,7 +35,7 @@ def evaluate(model: Any, train: DataSet, test: DataSet, part: str = "test") -> E
     mean sample. A denoising autoencoder restores corrupted samples, beside the corrupted samples
     themselves, linear ridge regression and classical filters. Where classes are known, a linear
     probe on the codes tells how well they can be told apart. A variational autoencoder's likelihood
-    is estimated.
+    is estimated, unless the samples are large. Of label maps the Dice of each structure is given.
 
     Parameters
     ----------
@@ -48,6 +52,9 @@ def evaluate(model: Any, train: DataSet, test: DataSet, part: str = "test") -> E
     else:
         outputs, codes, facts = _rebuilt_by_each(model, train, test)
     values = score(target, outputs)
+    if test.structures is not None:
+        for method, columns in values.items():
+            columns |= dice_of_maps(target, outputs[method], tuple(test.structures))
     labels = _labels(train, test)
     if labels is not None and not model.restores:
         for method, (of_train, of_test) in codes.items():
@@ -105,6 +112,24 @@ def score(target: Array, outputs: dict[str, Array]) -> dict[str, dict[str, Array
         method: {kind: metric(target, output) for kind, metric in metrics.items()}
         for method, output in outputs.items()
     }
+
+
+def dice_of_maps(target: Array, output: Array, names: Sequence[str]) -> dict[str, Array]:
+    """Dice by structure of one-hot maps ``(N, K, H, W)`` and what is rebuilt of them, and the mean.
+
+    The class of a pixel is the channel with the greatest value. Structures that are in neither have
+    no value.
+    """
+    wanted, found = target.argmax(1), output.argmax(1)
+    dice = {
+        f"dice/{name}": np.array(
+            [overlap_counts(f == k, w == k).dice for f, w in zip(found, wanted, strict=True)]
+        )
+        for k, name in enumerate(names)
+        if k
+    }
+    mean = np.array([nan_mean(case) for case in np.transpose([*dice.values()])])
+    return {"dice": mean, **dice} if len(dice) > 1 else {"dice": mean}
 
 
 def facts_of_fitting(model: Any, train: DataSet, validation: DataSet) -> dict[str, float]:
@@ -199,8 +224,13 @@ def _labels(train: DataSet, test: DataSet) -> tuple[NDArray[np.int64], NDArray[n
 
 
 def _is_distributed(model: Any, target: Array) -> bool:
-    """Whether the samples are what the likelihood is of: for a cross-entropy zeros and ones."""
+    """Whether samples are what a likelihood is of, for a cross-entropy zeros and ones, and small.
+
+    Each is decoded some hundred times.
+    """
     kind = model.settings_["loss"]["kind"]
+    if math.prod(target.shape[1:]) > _LIKELIHOOD_VALUES:
+        return False
     return kind == "squared_error" or bool(((target == 0) | (target == 1)).all())
 
 

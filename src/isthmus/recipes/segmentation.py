@@ -53,6 +53,7 @@ def refuse_others(settings: DataSettings) -> None:
     settings.refuse("labels", "categories", "missing", purpose="tables, not for label maps")
     settings.refuse("classes", purpose="samples of one class each, not for label maps")
     settings.refuse("size", purpose="autoencoders; that of a segmenter is model.size")
+    settings.refuse("label_maps", purpose="autoencoders of label maps")
 
 
 def fit(model: Any, dataset: PairSet, parts: Split, **options: Any) -> None:

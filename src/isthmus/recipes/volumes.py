@@ -33,6 +33,7 @@ def read_data(settings: DataSettings) -> tuple[VolumeSet, Split]:
     settings.refuse("labels", "categories", "missing", purpose="tables, not for volumes")
     settings.refuse("classes", purpose="samples of one class each, not for volumes")
     settings.refuse("size", purpose="autoencoders; pixels of slices are model.spacing, in mm")
+    settings.refuse("label_maps", purpose="autoencoders of label maps")
     settings.refuse("colour", "field_of_view", "measures", purpose="images, not for volumes")
     dataset = read_volumes(settings.given_source, **_reading(settings))
     return dataset, settings.part(dataset)

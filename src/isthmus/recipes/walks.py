@@ -101,10 +101,11 @@ def sample_file(
         return None, float(np.median(distances))
     side = int(np.ceil(np.sqrt(count)))
     missing = -count % side
-    padded = np.concatenate([as_brightness(model, samples), np.ones((missing, *samples.shape[1:]))])
+    images = as_brightness(model, samples)
+    padded = np.concatenate([images, np.ones((missing, *images.shape[1:]))])
     shape = (-1, side)
     walk = Walk(
-        padded.reshape(*shape, *samples.shape[1:]),
+        padded.reshape(*shape, *images.shape[1:]),
         np.append(distances, np.full(missing, np.nan)).reshape(shape),
         [""] * (len(padded) // side),
         [""] * side,
@@ -211,7 +212,8 @@ def place_of(data: DataSet, name: str, source: str) -> int:
 def _walk(model: Any, samples: Array, data: DataSet, rows: list[str], columns: list[str]) -> Walk:
     flat = samples.reshape(-1, *samples.shape[2:])
     distances = nearest_distances(scaled(model, flat), scaled(model, data.samples))
-    images = as_brightness(model, flat).reshape(samples.shape)
+    images = as_brightness(model, flat)
+    images = images.reshape(*samples.shape[:2], *images.shape[1:])
     return Walk(images, distances.reshape(samples.shape[:2]), rows, columns)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,21 +15,24 @@ Size = tuple[int, int]
 
 
 class Picture(NamedTuple):
-    """A made image, its label map and, of some sets, its single objects.
+    """A made image, its label map and, of some sets, its single objects or what else is known.
 
     Attributes
     ----------
-    image : ndarray of uint8
+    image : ndarray of uint8, or of uint16 where it was not made
         ``(H, W)`` or ``(3, H, W)``.
     labels : ndarray of int16
         ``(H, W)``: the class of each pixel.
     objects : ndarray of int16 or None
         ``(H, W)``: 0 for the background, and a number from 1 for each object that is to be seen.
+    facts : mapping of str to text or number
+        Columns of the index, such as the patient; empty of most sets.
     """
 
-    image: NDArray[np.uint8]
+    image: NDArray[Any]
     labels: NDArray[np.int16]
     objects: NDArray[np.int16] | None = None
+    facts: Mapping[str, Any] = MappingProxyType({})
 
 
 def grid(size: Size) -> tuple[Field, Field]:
