@@ -38,7 +38,8 @@ def make_pairs(
     Parameters
     ----------
     name
-        "made-lungs", "made-smoke", "made-vessels", "made-cells" or "made-scenes".
+        "made-lungs", "made-smoke", "made-vessels", "made-cells", "made-scenes" or
+        "made-breasts".
     count
         Number of images; by default as `isthmus data ls` says.
     seed

@@ -47,6 +47,7 @@ from isthmus.training import (
     Checkpoints,
     ConsoleProgress,
     Equation,
+    History,
     Observer,
     Patches,
     Plan,
@@ -212,14 +213,7 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
             held_out = self._pieces(others, maps, training=False)
         if observer is None and self.settings_["verbose"]:
             observer = ConsoleProgress()
-        history = train(
-            self._equation(),
-            pieces,
-            self._plan(),
-            validation=held_out,
-            observer=observer or Observer(),
-            checkpoints=checkpoints,
-        )
+        history = self._train(pieces, held_out, observer or Observer(), checkpoints)
         self.data_ = {
             "samples": len(X),
             "fingerprint": fingerprint_of_all(map(np.asarray, X)),
@@ -227,6 +221,23 @@ class Segmenter(SavingMixin, _Network, BaseEstimator):  # type: ignore[misc]  # 
         }
         self.history_ = history
         return self
+
+    def _train(
+        self,
+        pieces: Patches,
+        held_out: Patches | None,
+        observer: Observer,
+        checkpoints: Checkpoints | None,
+    ) -> History:
+        """Move the weights; the history."""
+        return train(
+            self._equation(),
+            pieces,
+            self._plan(),
+            validation=held_out,
+            observer=observer,
+            checkpoints=checkpoints,
+        )
 
     def pieces(
         self, X: Sequence[Array], y: Sequence[Array], *, class_names: Sequence[str] | None = None

@@ -11,7 +11,7 @@ from isthmus.core.errors import SettingError
 from isthmus.data import PairSet
 from isthmus.data.fingerprint import fingerprint
 from isthmus.metrics.overlap import nan_mean
-from isthmus.models import Ensemble, load
+from isthmus.models import MODELS, Ensemble, load
 from isthmus.recipes import segmentation
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.runner import has_recipe, read_recipe, start_run, with_whole_paths
@@ -58,7 +58,7 @@ def train_folds(
     DataError
         If there are fewer samples, or groups, than folds.
     """
-    if recipe.model["kind"] != "segmenter":
+    if MODELS[recipe.model["kind"]].task != "segmentation":
         raise SettingError("Folds are for segmenters; train this recipe without --folds.")
     if count < 2:
         raise SettingError(f"--folds takes 2 or more, not {count}.")

@@ -26,9 +26,10 @@ from isthmus.recipes.apply import FILES, refuse_target
 from isthmus.recipes.folds import fold_folders
 from isthmus.recipes.inputs import load_segmenter
 from isthmus.recipes.restore import write_image
+from isthmus.recipes.shares import measured
 
 Image = NDArray[Any]  # (H, W) or (C, H, W)
-AREAS, REVIEW = "areas.csv", "review.csv"
+AREAS, REVIEW, SHARES = "areas.csv", "review.csv", "shares.csv"
 _TOUCHING = np.ones((3, 3))  # pixels of one piece share a side or a corner
 
 
@@ -98,7 +99,8 @@ def segment_files(
         An image, a TIFF of several pages, or a folder of these.
     out
         A new folder: ``NAME.png`` with the labels 0, ..., K - 1, in sub-folders as in the source,
-        ``NAME#1.png`` and so on for pages; and ``areas.csv``.
+        ``NAME#1.png`` and so on for pages; ``areas.csv``; and ``shares.csv``, if the model's data
+        asked for shares.
     wanted
         What else.
     progress
@@ -129,6 +131,8 @@ def segment_files(
     pages = list(list_pages(source, problems))
     _refuse_clashes(pages, wanted, len(ensemble.class_names))
     areas: dict[str, list[Any]] = defaultdict(list)
+    shares: dict[str, list[Any]] = defaultdict(list)
+    asked = ensemble.members[0].data_.get("shares", {})
     reviewed: list[tuple[float, str, float]] = []
     count = 0
     for done, page in enumerate(pages, 1):
@@ -140,6 +144,10 @@ def segment_files(
             write_label_map(_named(target, wanted.suffix), labels)
             _write_extras(target, image, p, labels, wanted, chosen)
             _add_areas(areas, page.name, labels, ensemble.class_names, wanted.spacing)
+            if asked:
+                found = measured(labels, ensemble.class_names, asked)
+                for column, value in {"image": page.name, **found}.items():
+                    shares[column].append(value)
             if wanted.uncertainty:
                 expected = float(expected_dice(p, labels).mean())
                 reviewed.append((-structure_entropy(p, labels), page.name, expected))
@@ -147,6 +155,8 @@ def segment_files(
         progress(done, len(pages))
     if count:
         write_table(out / AREAS, {name: np.array(column) for name, column in areas.items()})
+    if shares:
+        write_table(out / SHARES, {name: np.array(column) for name, column in shares.items()})
     if reviewed:
         entropy, names, dice = map(np.array, zip(*sorted(reviewed), strict=True))
         columns = {"image": names, "entropy_bits": -entropy, "expected_dice": dice}

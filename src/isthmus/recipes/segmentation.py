@@ -30,6 +30,14 @@ from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.inputs import column_names
 from isthmus.recipes.schema import DataSettings, Recipe
+from isthmus.recipes.shares import (
+    Shares,
+    check_shares,
+    share_columns,
+    share_details,
+    share_facts,
+    threshold_methods,
+)
 
 Array = NDArray[Any]
 Labels = NDArray[np.int16]
@@ -50,6 +58,7 @@ def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
             f"data.measures are for two classes, but {dataset.name} has"
             f" {len(dataset.class_names)}; remove them."
         )
+    check_shares(settings.shares, dataset.class_names, dataset.name)
     return dataset, settings.part(dataset)
 
 
@@ -81,6 +90,7 @@ def describe(model: Any, dataset: PairSet, settings: DataSettings) -> None:
         "class_names": list(dataset.class_names),
         "reading": settings.pairs(),
         "measures": list(settings.measures),
+        "shares": {name: one.model_dump(mode="json") for name, one in settings.shares.items()},
     }
 
 
@@ -157,9 +167,11 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     The run's data may ask for more, of two classes (`DataSettings.measures`): ``auc`` and
     ``average_precision`` of the probabilities, over the pixels that count, of methods that have
     some; ``adapted_rand_error`` and ``variation_of_information`` of the cells, the connected parts
-    of the background, which the other class parts as membranes do.
+    of the background, which the other class parts as membranes do. Of shares
+    (`DataSettings.shares`) the error is measured, of grey thresholds too, and the agreement, see
+    `isthmus.recipes.shares`.
     """
-    asked = model.data_.get("measures", ())
+    asked, shares = model.data_.get("measures", ()), model.data_.get("shares", {})
     own = predict(model, test, asked)
     untrained = predict(model.untrained(), test, asked)
     predicted = {"model": own.maps, "untrained network": untrained.maps}
@@ -173,7 +185,12 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     values["model"] |= own.columns
     values["untrained network"] |= untrained.columns
     facts = {**failures(scores["model"]), "seconds per image": own.seconds / len(test)}
-    details = case_columns(scores["model"], predicted["model"], test)
+    details = case_columns(scores["model"], predicted["model"], test, shares)
+    for method, maps in predicted.items():
+        values[method] |= share_columns(maps, test, shares)
+    for method, found in threshold_methods(train, test, shares).items():
+        values[method] = found | values.get(method, {})
+    facts |= share_facts(own.maps, test, shares)
     return Evaluation(values, test.groups, test.fingerprint(), facts, part, details)
 
 
@@ -238,9 +255,12 @@ def columns(
 
 
 def case_columns(
-    cases: list[SegmentationScores], maps: list[Labels], test: PairSet
+    cases: list[SegmentationScores],
+    maps: list[Labels],
+    test: PairSet,
+    shares: Shares | None = None,
 ) -> dict[str, Array]:
-    """A table of the cases, worst first: scores and pixels of each class, and failures.
+    """A table of the cases, worst first: scores and pixels of each class, shares, and failures.
 
     Sizes are those in pixels that count, of the reference and of the prediction.
     """
@@ -260,6 +280,7 @@ def case_columns(
         found[f"predicted_pixels/{name}"] = np.array(
             [((map_ == label) & (mask >= 0)).sum() for map_, mask in pairs]
         )
+    found |= share_details(maps, test, shares or {})
     for failure in ("missed", "false_positives"):
         found[failure] = np.array([", ".join(names[getattr(case, failure)]) for case in cases])
     return {key: values[order] for key, values in found.items()}
