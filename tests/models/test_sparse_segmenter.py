@@ -105,7 +105,15 @@ def test_a_heavier_penalty_makes_sparser_features() -> None:
 def test_without_steps_before_it_is_the_plain_segmenter() -> None:
     images, maps = discs(6, size=SIZE)
     own = segmenter(pretraining_epochs=0, classifier_epochs=0).fit(images, maps)
-    names = ("network", "code_size", "epochs", "patches", "learning_rate", "foreground")
+    names = (
+        "network",
+        "code_size",
+        "epochs",
+        "batch_size",
+        "patches",
+        "learning_rate",
+        "foreground",
+    )
     settings = {name: own.get_params()[name] for name in (*names, "random_state")}
     plain = Segmenter(**settings).fit(images, maps)
     for name, weight in own.network_.state_dict().items():

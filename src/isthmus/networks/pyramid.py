@@ -9,6 +9,7 @@ from typing import ClassVar, cast
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from isthmus.core.errors import SettingError
 from isthmus.core.settings import PositiveInt
 from isthmus.networks._activations import OutputActivation, activation
 from isthmus.networks._base import NETWORKS, Network
@@ -43,6 +44,11 @@ class Pyramid(ImageNetwork):
         Width of the classifier's hidden layer.
     output_activation
         See `UNet`.
+
+    Raises
+    ------
+    SettingError
+        If `kernel` is even.
     """
 
     decoder_modules: ClassVar[tuple[str, ...]] = ("mix", "scores")
@@ -63,6 +69,10 @@ class Pyramid(ImageNetwork):
         super().__init__(
             sample_shape, code_size, outputs, output_activation=output_activation, stride=stride
         )
+        if kernel % 2 == 0:
+            raise SettingError(
+                f"network 'pyramid': kernel = {kernel} has no centre; give an odd one."
+            )
         self.scales = scales
         widths = [*channels, self.code_shape[0]]
         self.encoder = nn.ModuleList(
@@ -117,13 +127,11 @@ class ConvolutionalStage(Network):
 
     def __init__(self, layer: nn.Sequential) -> None:
         inner = cast(nn.Conv2d, layer[0])
-        size = inner.kernel_size
-        super().__init__((inner.in_channels, *size), "none")
-        self.code_shape = (inner.out_channels, *size)
+        side = inner.kernel_size[0]
+        super().__init__((inner.in_channels, side, side), "none")
+        self.code_shape = (inner.out_channels, side, side)
         self.encoder = layer
-        self.back = nn.Conv2d(
-            inner.out_channels, inner.in_channels, size, padding=tuple(side // 2 for side in size)
-        )
+        self.back = nn.Conv2d(inner.out_channels, inner.in_channels, side, padding=side // 2)
 
     @property
     def code_activation(self) -> CodeActivation:

@@ -15,7 +15,8 @@ from isthmus.models import MODELS, Ensemble, load
 from isthmus.recipes import segmentation
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.runner import has_recipe, read_recipe, start_run, with_whole_paths
-from isthmus.recipes.schema import Recipe
+from isthmus.recipes.schema import DataSettings, Recipe
+from isthmus.recipes.shares import share_columns, share_facts
 from isthmus.training import Observer
 
 _SINGLE = "single folds, mean"
@@ -73,8 +74,8 @@ def train_folds(
     dataset, parts = segmentation.read_data(recipe.data)
     single = [Evaluation.load(place) for place in places]
     if len(parts.test):
-        test, asked = dataset.subset(parts.test), recipe.data.measures
-        evaluation = _of_ensemble(places, test, single, asked)
+        test = dataset.subset(parts.test)
+        evaluation = _of_ensemble(places, test, single, recipe.data)
     else:
         evaluation = _pooled(single)
     evaluation.save(folder)
@@ -115,12 +116,14 @@ def _refuse_other(recipe: Recipe, folder: Path, count: int, resume: bool) -> Non
 
 
 def _of_ensemble(
-    places: Sequence[Path], test: PairSet, single: Sequence[Evaluation], asked: Sequence[str]
+    places: Sequence[Path], test: PairSet, single: Sequence[Evaluation], data: DataSettings
 ) -> Evaluation:
     """Scores of all folds together on the test part, beside the mean of the folds by case."""
+    asked, shares = data.measures, data.shares_of()
     found = segmentation.predict(Ensemble([load(place) for place in places]), test, asked)
     scores = segmentation.score_maps(found.maps, test)
     own = segmentation.columns(scores, found.maps, test, asked) | found.columns
+    own |= share_columns(found.maps, test, shares)
     means = {
         method: {
             measure: np.apply_along_axis(
@@ -132,6 +135,7 @@ def _of_ensemble(
     }
     values = {"model": own, _SINGLE: means.pop("model"), **means}
     facts = segmentation.failures(scores) | {"seconds per image": found.seconds / len(test)}
+    facts |= share_facts(found.maps, test, shares)
     return Evaluation(values, test.groups, single[0].data, facts)
 
 

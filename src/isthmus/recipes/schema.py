@@ -90,6 +90,11 @@ class DataSettings(Reading):
         own = set(signature(read_pairs).parameters) - {"source"}
         return self.model_dump(include=own)
 
+    def shares_of(self) -> dict[str, dict[str, list[str]]]:
+        """The shares as plain lists of names, for JSON."""
+        plain: dict[str, Any] = self.model_dump(mode="json", include={"shares"})["shares"]
+        return plain
+
     def refuse(self, *names: str, purpose: str) -> None:
         """Refuse settings that mean nothing for the data of a recipe.
 

@@ -90,7 +90,7 @@ def describe(model: Any, dataset: PairSet, settings: DataSettings) -> None:
         "class_names": list(dataset.class_names),
         "reading": settings.pairs(),
         "measures": list(settings.measures),
-        "shares": {name: one.model_dump(mode="json") for name, one in settings.shares.items()},
+        "shares": settings.shares_of(),
     }
 
 

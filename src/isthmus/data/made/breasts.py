@@ -87,7 +87,7 @@ def _dense(
     lobes = 0.35 * fractal(random, tissue.shape, 1.7)
     likely = lobes - inside(y, x, centre, (0.45, 0.8), random.normal(0, 0.2))
     likely = np.where(tissue & (depth > _SKIN), likely, -np.inf)
-    count = min(int(random.uniform(0.04, 0.75) * tissue.sum()), int(np.isfinite(likely).sum()))
+    count = min(int(random.uniform(0.2, 0.87) ** 2 * tissue.sum()), int(np.isfinite(likely).sum()))
     dense = np.zeros(tissue.shape, bool)
     dense.flat[np.argsort(likely, axis=None)[likely.size - count :]] = True
     return dense
