@@ -25,7 +25,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from isthmus import SparseSegmenter
+from isthmus import SparseSegmenter, load
 from isthmus.data import PairSet, make_pairs, overlay, read_pairs, split
 from isthmus.inference.thresholds import learn_deviations
 from isthmus.metrics import agreement, bootstrap, bootstrap_mean, overlap_counts, share
@@ -158,14 +158,13 @@ def _area_of_two(both: Array) -> float:
     return float(roc_auc_score(both[:, 1], both[:, 0])) if len({*both[:, 1]}) > 1 else np.nan
 
 
-def picture(path: Path, epochs: int, count: int = 4) -> None:
-    """Original, best threshold, map and reference of some test images, one row each."""
-    pairs = read_pairs("mammo")
-    parts = split(pairs, validation=0.0)
-    model = fitted(segmenter(epochs), pairs.subset(parts.train))
+def picture(path: Path, run: Path, count: int = 4) -> None:
+    """Original, best threshold, map and reference of test images of a run, two to a row."""
+    pairs, model = read_pairs("mammo"), load(run)
+    test = pairs.subset(split(pairs, validation=0.0).test)
     rows = []
-    for place in parts.test[np.linspace(0, len(parts.test) - 1, count).astype(int)]:
-        image, mask = pairs.images[place], pairs.masks[place]
+    for place in np.linspace(0, len(test) - 1, count).astype(int):
+        image, mask = test.images[place], test.masks[place]
         grey, bright = grey_of(image, mask, DENSE, BREAST)
         threshold = thresholds(grey, bright, 0.0)[ORACLE]
         by_hand = np.where(np.isin(mask, BREAST), 1 + (image > threshold), mask)
@@ -173,7 +172,7 @@ def picture(path: Path, epochs: int, count: int = 4) -> None:
         maps: list[Any] = [np.zeros_like(mask), by_hand, found, mask]
         shown = [overlay(image, labels.astype(np.int16)) for labels in maps]
         rows.append(np.concatenate([one[:, ::3, ::3] for one in shown], 2))
-        print(pairs.names[place], *(f"{share(one, DENSE, BREAST):.2f}" for one in maps[1:]))
+        print(test.names[place], *(f"{share(one, DENSE, BREAST):.2f}" for one in maps[1:]))
     sheet = np.concatenate([np.concatenate(rows[at : at + 2], 2) for at in range(0, count, 2)], 1)
     Image.fromarray(sheet.transpose(1, 2, 0)).save(path)
 
@@ -201,10 +200,11 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40, help="of the whole network")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--picture", type=Path, help="write this PNG instead")
+    parser.add_argument("--run", type=Path, default=Path("runs/density"), help="of the picture")
     parser.add_argument("--large", action="store_true", help="one image of 4000 x 4000 instead")
     given = parser.parse_args()
     if given.picture:
-        picture(given.picture, given.epochs)
+        picture(given.picture, given.run)
     elif given.large:
         large()
     else:
