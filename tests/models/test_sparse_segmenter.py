@@ -173,3 +173,19 @@ def test_what_cannot_be_used() -> None:
         segmenter().fit(*discs(4, size=(16, 16)))
     with pytest.raises(DataError, match="no piece of 24 x 24 pixels with anything to see"):
         segmenter().fit([np.zeros(SIZE)] * 2, [np.zeros(SIZE, np.int16)] * 2)
+
+
+def test_large_images_are_tiled_as_if_whole(
+    fitted: SparseSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (image,), _ = discs(1, size=(330, 290), seed=6)
+    (whole,) = fitted.predict_proba([image])
+    monkeypatch.setattr("isthmus.inference.segmentation.WHOLE", 1000)
+    monkeypatch.setattr("isthmus.inference.segmentation._TILE", 64)
+    sizes: list[Any] = []
+    hook = fitted.network_.register_forward_pre_hook(lambda _, x: sizes.append(x[0].shape[2:]))
+    (tiled,) = fitted.predict_proba([image])
+    hook.remove()
+    assert len(sizes) > 2
+    assert all(height * width < 200 * 200 for height, width in sizes)
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)
