@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,9 @@ class Scores:
             limits = f"{found.lower.mean:+.3f} to {found.upper.mean:+.3f}"
             estimates = (bootstrap_mean(np.array(dice)), found.correlation, found.bias)
             rows.append([method, *map(str, estimates), limits, str(found.absolute_error)])
+        if {MODEL, SCRATCH} <= self.dice.keys():
+            gain = bootstrap_mean(np.subtract(self.dice[MODEL], self.dice[SCRATCH]))
+            note = f"{note} Gain over the network from scratch, case by case: {gain} of Dice."
         columns = ["", "Dice of dense", "R of the share", "bias", "limits of agreement", "|error|"]
         return Table(columns, rows, note)
 
@@ -122,6 +126,27 @@ def folds(epochs: int, count: int) -> tuple[Table, Table]:
     return scores.table(note), _groups(
         {k: np.concatenate(v) for k, v in told.items()}, groups[order]
     )
+
+
+def few(labelled: int, epochs: int) -> Table:
+    """Dice of the dense class with few labels, the encoder learnt from all images or from none."""
+    whole = replace(read_pairs("mammo"), predefined=None)
+    parts = split(whole, validation=0.0, test=0.0, fold=(1, 5))
+    train, test = whole.subset(parts.train), whole.subset(parts.test)
+    chosen = np.random.default_rng(0).permutation(len(train))[:labelled]
+    scores = Scores()
+    scores.add_thresholds(train, test)
+    with TemporaryDirectory() as folder:
+        encoder = segmenter(0).set_params(classifier_epochs=0)
+        fitted(encoder, train).save(Path(folder) / "encoder")
+        start = str(Path(folder) / "encoder")
+        for method, own in {
+            MODEL: segmenter(epochs).set_params(pretraining_epochs=0, start=start),
+            SCRATCH: segmenter(epochs, scratch=True),
+        }.items():
+            model = fitted(own, train.subset(np.sort(chosen)))
+            scores.add_maps(method, model.predict(test.images), test)
+    return scores.table(f"{labelled} images with labels, {len(train)} without, {len(test)} scored.")
 
 
 def _told(x: Array, groups: Array, z: Array) -> Array:
@@ -199,6 +224,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--epochs", type=int, default=40, help="of the whole network")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--labelled", type=int, help="train on so many labelled images instead")
     parser.add_argument("--picture", type=Path, help="write this PNG instead")
     parser.add_argument("--run", type=Path, default=Path("runs/density"), help="of the picture")
     parser.add_argument("--large", action="store_true", help="one image of 4000 x 4000 instead")
@@ -207,6 +233,8 @@ def main() -> None:
         picture(given.picture, given.run)
     elif given.large:
         large()
+    elif given.labelled:
+        print(few(given.labelled, given.epochs))
     else:
         for table in folds(given.epochs, given.folds):
             print(table, "\n")

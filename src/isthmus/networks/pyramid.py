@@ -110,11 +110,11 @@ class Pyramid(ImageNetwork):
         features = [*kept, code]
         size = features[0].shape[-2:]
         # A 1 x 1 convolution of all maps side by side, each before it is enlarged.
-        mixed = [
+        mixed = (
             F.interpolate(mix(maps), size, mode="bilinear")
             for mix, maps in zip(self.mix, features, strict=True)
-        ]
-        scores: Tensor = self.scores(sum(mixed))
+        )
+        scores: Tensor = self.scores(sum(mixed))  # one after another, for they are large
         return F.interpolate(scores, scale_factor=2, mode="bilinear")
 
 
