@@ -146,7 +146,9 @@ def few(labelled: int, epochs: int) -> Table:
         }.items():
             model = fitted(own, train.subset(np.sort(chosen)))
             scores.add_maps(method, model.predict(test.images), test)
-    return scores.table(f"{labelled} images with labels, {len(train)} without, {len(test)} scored.")
+    return scores.table(
+        f"{labelled} labelled images, an encoder of {len(train)}, {len(test)} scored."
+    )
 
 
 def _told(x: Array, groups: Array, z: Array) -> Array:
