@@ -37,7 +37,15 @@ VARIANTS: list[dict[str, Any]] = [
     {"kind": "windows", "window": (4, 5), "channels": (), "normalisation": "none"},
     {"kind": "small", "normalisation": "none", "channels": (8,)},
 ]
-STRIDES = {"fcn": 32, "segnet": 32, "coarse": 16, "fine": 4, "two_path": 16, "windows": 1}
+STRIDES = {
+    "fcn": 32,
+    "segnet": 32,
+    "coarse": 16,
+    "fine": 4,
+    "two_path": 16,
+    "windows": 1,
+    "pyramid": 8,
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class Case:
     @property
     def decodes(self) -> bool:
         """Whether the code is all that the decoder looks at."""
-        if self.spec["kind"] in {"segnet", "coarse", "two_path", "small"}:
+        if self.spec["kind"] in {"segnet", "coarse", "two_path", "small", "pyramid"}:
             return False
         if self.spec["kind"] == "fcn":
             return self.spec.get("stride") == 32

@@ -150,3 +150,30 @@ def test_weight_decay_is_half_the_squared_norms_and_leaves_biases_free(code):
     expected = sum(np.linalg.norm(w.numpy()) ** 2 for w in weights) / 2
     value = penalty("weight_decay")(passed(network, x))
     assert value.item() == pytest.approx(expected, rel=1e-6)
+
+
+@each_network
+def test_sparseness_is_that_of_units_over_samples_and_of_samples_over_units(code):
+    network, x = network_and_samples(code)
+    codes = network.encode(x).detach()
+    units = np.moveaxis(codes.numpy(), 1, -1).reshape(-1, codes.shape[1])  # (samples, units)
+
+    def ratio(h):
+        return np.mean(h) ** 2 / np.mean(h**2)
+
+    lifetime = np.mean([ratio(h) for h in units.T])
+    population = np.mean([ratio(h) for h in units])
+    for share, expected in ((1, lifetime), (0, population), (0.5, (lifetime + population) / 2)):
+        own = PENALTIES.build({"kind": "sparseness", "weight": 1, "lifetime": share})
+        assert own(passed(network, x)).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_sparseness_of_codes_with_one_active_unit_and_of_silent_ones():
+    one_of_four = torch.eye(4).repeat(3, 1)
+    value = penalty("sparseness")(Pass(None, one_of_four, one_of_four, one_of_four, one_of_four))
+    assert value.item() == pytest.approx(1 / 4, rel=1e-4)
+    silent = torch.zeros(5, 4, requires_grad=True)
+    value = penalty("sparseness")(Pass(None, silent, silent, silent, silent))
+    value.backward()
+    assert value == 0
+    assert torch.isfinite(silent.grad).all()

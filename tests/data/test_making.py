@@ -25,6 +25,7 @@ from isthmus.data import (
 )
 from isthmus.data.made import MADE_PAIRS
 from isthmus.data.made._drawing import fractal, numbered
+from isthmus.metrics import share
 
 NAMES = [entry.name for entry in MADE_PAIRS]
 CLASSES = {
@@ -34,6 +35,7 @@ CLASSES = {
     "made-cells": ("background", "cell"),
     "made-scenes": ("background", "person", "cat"),
     "made-hearts": ("background", "right ventricle", "myocardium", "left ventricle"),
+    "made-breasts": ("background", "adipose", "fibroglandular", "pectoral muscle"),
 }
 SINGLE = [entry.name for entry in MADE_PAIRS if entry.series == 1]
 SMALL = (48, 64)
@@ -68,7 +70,7 @@ def test_a_set_is_as_the_catalogue_says(name: str) -> None:
     shares = [(mask > 0).mean() for mask in pairs.masks]
     empty = sum(share == 0 for share in shares)
     assert 0 < empty < len(pairs) / 4 if name == "made-smoke" else empty == 0
-    assert 0.02 < np.mean(shares) < 0.4
+    assert 0.02 < np.mean(shares) < (0.6 if name == "made-breasts" else 0.4)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,6 +106,22 @@ def test_lungs_are_two_and_darker_than_what_is_around() -> None:
         assert parts[-2:].sum() > 0.97 * parts.sum()  # the heart may cut a corner off
         around = ndimage.binary_dilation(mask, iterations=4) & (mask == 0)
         assert image[mask > 0].mean() < image[around].mean()
+
+
+def test_breasts_are_of_all_densities_which_no_threshold_tells() -> None:
+    pairs, dense, best = make_pairs("made-breasts", 20), [], []
+    for image, mask in zip(pairs.images, pairs.masks, strict=True):
+        tissue = np.isin(mask, (1, 2))
+        dense.append(share(mask, [2], [1, 2]))
+        grey, bright = image[tissue], mask[tissue] == 2
+        assert grey[bright].mean() > grey[~bright].mean()
+        found = grey > threshold_otsu(grey)
+        best.append(2 * (found & bright).sum() / (found.sum() + bright.sum()))
+        assert ndimage.label(mask == 3)[1] == 1  # one muscle, at the upper end of the chest wall
+        assert (mask[0, 0], mask[-1, -1]) == (3, 0)
+    assert min(dense) < 0.15
+    assert max(dense) > 0.55
+    assert np.mean(best) < 0.85
 
 
 def test_vessels_are_one_to_eight_pixels_wide() -> None:

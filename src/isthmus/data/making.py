@@ -41,7 +41,8 @@ def make_pairs(
     Parameters
     ----------
     name
-        "made-lungs", "made-smoke", "made-vessels", "made-cells", "made-scenes" or "made-hearts".
+        "made-lungs", "made-smoke", "made-vessels", "made-cells", "made-scenes", "made-hearts" or
+        "made-breasts".
     count
         Number of images; by default as `isthmus data ls` says.
     seed

@@ -46,6 +46,8 @@ from isthmus.metrics.segmentation import (
     segmentation_scores,
     segmentation_table,
 )
+from isthmus.metrics.severity import SEVERITY_SCALES, SeverityScale, severity
+from isthmus.metrics.shares import share
 from isthmus.metrics.subspace import principal_angles
 from isthmus.metrics.surface import SurfaceDistances, surface_distances
 from isthmus.metrics.uncertainty import expected_dice, pixel_entropy, structure_entropy
@@ -55,6 +57,7 @@ __all__ = [
     "INSTANCE_MEASURES",
     "MEASURES",
     "METRICS",
+    "SEVERITY_SCALES",
     "Agreement",
     "Contraction",
     "ContractionMap",
@@ -66,6 +69,7 @@ __all__ = [
     "ScoreRow",
     "SegmentationScores",
     "SegmentationTable",
+    "SeverityScale",
     "SurfaceDistances",
     "active_units",
     "agreement",
@@ -103,6 +107,8 @@ __all__ = [
     "restoration",
     "segmentation_scores",
     "segmentation_table",
+    "severity",
+    "share",
     "structure_entropy",
     "surface_distances",
     "trustworthiness",

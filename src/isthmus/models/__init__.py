@@ -12,6 +12,7 @@ from isthmus.models.linear import LinearAutoencoder
 from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.models.segmenter import Segmenter
 from isthmus.models.sparse import SparseAutoencoder
+from isthmus.models.sparse_segmenter import SparseSegmenter
 from isthmus.models.stacked import StackedAutoencoder
 from isthmus.models.variational import VariationalAutoencoder
 from isthmus.models.volume_segmenter import VolumeSegmenter
@@ -28,6 +29,7 @@ __all__ = [
     "Segmenter",
     "SegmenterPlan",
     "SparseAutoencoder",
+    "SparseSegmenter",
     "StackedAutoencoder",
     "VariationalAutoencoder",
     "VolumeSegmenter",

@@ -48,6 +48,7 @@ from isthmus.training import (
     Checkpoints,
     ConsoleProgress,
     Equation,
+    History,
     Observer,
     Patches,
     Plan,
@@ -220,14 +221,7 @@ class Segmenter(PredictingMixin, SavingMixin, _Network, BaseEstimator):  # type:
             held_out = self._pieces(others, maps, training=False)
         if observer is None and self.settings_["verbose"]:
             observer = ConsoleProgress()
-        history = train(
-            self._equation(),
-            pieces,
-            self._plan(),
-            validation=held_out,
-            observer=observer or Observer(),
-            checkpoints=checkpoints,
-        )
+        history = self._train(pieces, held_out, observer or Observer(), checkpoints)
         self.data_ = {
             "samples": len(X),
             "fingerprint": fingerprint_of_all(map(np.asarray, X)),
@@ -235,6 +229,23 @@ class Segmenter(PredictingMixin, SavingMixin, _Network, BaseEstimator):  # type:
         }
         self.history_ = history
         return self
+
+    def _train(
+        self,
+        pieces: Patches,
+        held_out: Patches | None,
+        observer: Observer,
+        checkpoints: Checkpoints | None,
+    ) -> History:
+        """Move the weights; the history."""
+        return train(
+            self._equation(),
+            pieces,
+            self._plan(),
+            validation=held_out,
+            observer=observer,
+            checkpoints=checkpoints,
+        )
 
     def pieces(
         self, X: Sequence[Array], y: Sequence[Array], *, class_names: Sequence[str] | None = None

@@ -8,6 +8,7 @@ from isthmus.networks import (
     fine,
     linear,
     one_layer,
+    pyramid,
     segnet,
     small,
     two_path,
@@ -16,6 +17,7 @@ from isthmus.networks import (
 )
 from isthmus.networks._base import NETWORKS, Network, build_network, count_parameters
 from isthmus.networks._images import ImageNetwork, pad
+from isthmus.networks._initialise import initialise
 from isthmus.networks._start import start_encoder
 from isthmus.networks._vgg import load_vgg16
 from isthmus.networks.code_activations import CODE_ACTIVATIONS
@@ -32,10 +34,12 @@ __all__ = [
     "dense",
     "fcn",
     "fine",
+    "initialise",
     "linear",
     "load_vgg16",
     "one_layer",
     "pad",
+    "pyramid",
     "segnet",
     "small",
     "start_encoder",

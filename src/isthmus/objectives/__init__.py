@@ -12,6 +12,7 @@ from isthmus.objectives import (
     gaussian_kl,
     kl_sparsity,
     revival,
+    sparseness,
     squared_error,
     weight_decay,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "kl_sparsity",
     "l1_penalty",
     "revival",
+    "sparseness",
     "squared_error",
     "weight_decay",
 ]

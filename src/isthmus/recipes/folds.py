@@ -11,7 +11,7 @@ from isthmus.core.errors import SettingError
 from isthmus.data import PairSet
 from isthmus.data.fingerprint import fingerprint
 from isthmus.metrics.overlap import nan_mean
-from isthmus.models import Ensemble, load
+from isthmus.models import MODELS, Ensemble, load
 from isthmus.recipes import segmentation
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.predicting import predict
@@ -22,7 +22,8 @@ from isthmus.recipes.runner import (
     start_run,
     with_whole_paths,
 )
-from isthmus.recipes.schema import Recipe
+from isthmus.recipes.schema import DataSettings, Recipe
+from isthmus.recipes.shares import measure_shares, share_errors, share_facts
 from isthmus.training import Observer
 
 _SINGLE = "single folds, mean"
@@ -68,7 +69,7 @@ def train_folds(
     DataError
         If there are fewer samples, or groups, than folds.
     """
-    if recipe.model["kind"] != "segmenter":
+    if MODELS[recipe.model["kind"]].task != "segmentation":
         raise SettingError("Folds are for segmenters; train this recipe without --folds.")
     if count < 2:
         raise SettingError(f"--folds takes 2 or more, not {count}.")
@@ -83,8 +84,8 @@ def train_folds(
     dataset, parts = segmentation.read_data(recipe.data)
     single = [Evaluation.load(place) for place in places]
     if len(parts.test):
-        test, asked = dataset.subset(parts.test), recipe.data.measures
-        evaluation = _of_ensemble(places, test, single, asked)
+        test = dataset.subset(parts.test)
+        evaluation = _of_ensemble(places, test, single, recipe.data)
     else:
         evaluation = _pooled(single)
     evaluation.save(folder)
@@ -125,11 +126,14 @@ def _refuse_other(recipe: Recipe, folder: Path, count: int, resume: bool) -> Non
 
 
 def _of_ensemble(
-    places: Sequence[Path], test: PairSet, single: Sequence[Evaluation], asked: Sequence[str]
+    places: Sequence[Path], test: PairSet, single: Sequence[Evaluation], data: DataSettings
 ) -> Evaluation:
     """Scores of all folds together on the test part, beside the mean of the folds by case."""
+    asked = data.measures
     found = predict(Ensemble([load(place) for place in places]), test, asked)
     own = segmentation.columns(found.scores, found.maps, test, asked) | found.columns
+    shares = measure_shares(found.maps, test, data.shares)
+    own |= share_errors(shares)
     means = {
         method: {
             measure: np.apply_along_axis(
@@ -141,6 +145,7 @@ def _of_ensemble(
     }
     values = {"model": own, _SINGLE: means.pop("model"), **means}
     facts = segmentation.failures(found.scores) | {"seconds per image": found.seconds / len(test)}
+    facts |= share_facts(shares, test.groups)
     return Evaluation(values, test.groups, single[0].data, facts)
 
 

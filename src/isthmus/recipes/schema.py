@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import tomli_w
 from annotated_types import MinLen
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from isthmus.core.errors import SettingError
 from isthmus.core.registry import explain, nearest
@@ -22,6 +22,7 @@ from isthmus.data.reading import Reading
 from isthmus.metrics import measure_of
 from isthmus.models import MODELS
 from isthmus.models.planner import PLANNED, SegmenterPlan
+from isthmus.recipes.shares import ShareOf
 from isthmus.training import Plan
 
 _TRAINING_KEYS = {field.name for field in fields(Plan)} | {
@@ -52,6 +53,9 @@ class DataSettings(Reading):
     measures
         What such data are scored by beside the usual measures, see
         `isthmus.recipes.segmentation.evaluate`.
+    shares
+        By name, what share of some classes others are: ``{density = {part = ["dense"], whole =
+        ["fat", "dense"]}}``, see `isthmus.recipes.shares.ShareOf`; its error is scored.
     validation, test
         Shares held out, or patterns of names; a set with a part of its own keeps it.
     fold
@@ -72,6 +76,7 @@ class DataSettings(Reading):
     objects: str | None = None
     kinds: str | None = None
     measures: tuple[Asked, ...] = ()
+    shares: dict[str, ShareOf] = Field(default_factory=dict)
     validation: Share = 0.1
     test: Share = 0.2
     fold: tuple[PositiveInt, PositiveInt] | None = None

@@ -27,6 +27,14 @@ from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.inputs import column_names
 from isthmus.recipes.predicting import predict, score_maps
 from isthmus.recipes.schema import DataSettings, Recipe
+from isthmus.recipes.share_thresholds import threshold_methods
+from isthmus.recipes.shares import (
+    measure_shares,
+    share_details,
+    share_errors,
+    share_facts,
+    shares_of,
+)
 
 Array = NDArray[Any]
 Labels = NDArray[np.int16]
@@ -45,6 +53,8 @@ def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
             f"data.measures are for two classes, but {dataset.name} has"
             f" {len(dataset.class_names)}; remove them."
         )
+    for one in settings.shares.values():
+        one.labels(dataset.class_names)  # refuses unknown classes
     return dataset, settings.part(dataset)
 
 
@@ -84,6 +94,7 @@ def describe(model: Any, dataset: PairSet, settings: DataSettings) -> None:
         "class_names": list(dataset.class_names),
         "reading": settings.pairs(),
         "measures": list(settings.measures),
+        "shares": settings.model_dump(mode="json", include={"shares"})["shares"],
     }
 
 
@@ -187,9 +198,11 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     The run's data may ask for more, of two classes (`DataSettings.measures`): ``auc`` and
     ``average_precision`` of the probabilities, over the pixels that count, of methods that have
     some; ``adapted_rand_error`` and ``variation_of_information`` of the cells, the connected parts
-    of the background, which the other class parts as membranes do.
+    of the background, which the other class parts as membranes do. Of shares
+    (`DataSettings.shares`) the error is measured, of grey thresholds too, and the agreement, see
+    `isthmus.recipes.shares`.
     """
-    asked = model.data_.get("measures", ())
+    asked, shares = model.data_.get("measures", ()), shares_of(model.data_)
     own = predict(model, test, asked)
     untrained = predict(model.untrained(), test, asked)
     baselines = {"most frequent class": _by_place(train, test)}
@@ -204,7 +217,13 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     values["model"] |= own.columns
     values["untrained network"] |= untrained.columns
     facts = {**failures(scores["model"]), "seconds per image": own.seconds / len(test)}
-    details = case_columns(scores["model"], predicted["model"], test)
+    found = {method: measure_shares(maps, test, shares) for method, maps in predicted.items()}
+    for method, measured in found.items():
+        values[method] |= share_errors(measured)
+    for method, by_grey in threshold_methods(train, test, shares).items():
+        values[method] = by_grey | values.get(method, {})
+    facts |= share_facts(found["model"], test.groups)
+    details = case_columns(scores["model"], own.maps, test, share_details(found["model"]))
     return Evaluation(values, test.groups, test.fingerprint(), facts, part, details, own)
 
 
@@ -235,11 +254,15 @@ def columns(
 
 
 def case_columns(
-    cases: list[SegmentationScores], maps: list[Labels], test: PairSet
+    cases: list[SegmentationScores],
+    maps: list[Labels],
+    test: PairSet,
+    more: Mapping[str, Array],
 ) -> dict[str, Array]:
     """A table of the cases, worst first: scores and pixels of each class, and failures.
 
-    Sizes are those in pixels that count, of the reference and of the prediction.
+    Sizes are those in pixels that count, of the reference and of the prediction; `more` columns go
+    along.
     """
     order = np.argsort([case.mean("dice") for case in cases], kind="stable")
     found: dict[str, Any] = {"name": np.array(test.names)}
@@ -257,6 +280,7 @@ def case_columns(
         found[f"predicted_pixels/{name}"] = np.array(
             [((map_ == label) & (mask >= 0)).sum() for map_, mask in pairs]
         )
+    found |= more
     for failure in ("missed", "false_positives"):
         found[failure] = np.array([", ".join(names[getattr(case, failure)]) for case in cases])
     return {key: values[order] for key, values in found.items()}

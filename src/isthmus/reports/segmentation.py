@@ -38,6 +38,8 @@ _TITLES = {
     "false_positives": "seen where there is none",
     "pixels": "pixels",
     "predicted_pixels": "predicted pixels",
+    "share": "share",
+    "true_share": "true share",
 }
 
 

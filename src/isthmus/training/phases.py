@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from isthmus.training.checkpoint import Checkpoints
 from isthmus.training.equation import Equation
-from isthmus.training.examples import Examples
+from isthmus.training.examples import Stream
 from isthmus.training.loop import train
 from isthmus.training.observers import Observer, Row
 from isthmus.training.plan import Plan
@@ -39,9 +39,9 @@ class Phases:
     def train(
         self,
         equation: Equation,
-        examples: Examples,
+        examples: Stream,
         plan: Plan,
-        validation: Examples | None = None,
+        validation: Stream | None = None,
     ) -> None:
         """Train the next phase; see `isthmus.training.train`."""
         self._number += 1

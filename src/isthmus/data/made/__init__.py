@@ -4,6 +4,14 @@ To add one, write a file with its `MadeEntry`, whose `draw` makes a `Picture` of
 size, and list it here.
 """
 
-from isthmus.data.made import cells, hearts, lungs, scenes, smoke, vessels
+from isthmus.data.made import breasts, cells, hearts, lungs, scenes, smoke, vessels
 
-MADE_PAIRS = (smoke.ENTRY, lungs.ENTRY, vessels.ENTRY, cells.ENTRY, scenes.ENTRY, hearts.ENTRY)
+MADE_PAIRS = (
+    smoke.ENTRY,
+    lungs.ENTRY,
+    vessels.ENTRY,
+    cells.ENTRY,
+    scenes.ENTRY,
+    hearts.ENTRY,
+    breasts.ENTRY,
+)
