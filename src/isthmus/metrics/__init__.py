@@ -45,6 +45,7 @@ from isthmus.metrics.segmentation import (
     segmentation_scores,
     segmentation_table,
 )
+from isthmus.metrics.shares import share
 from isthmus.metrics.subspace import principal_angles
 from isthmus.metrics.surface import SurfaceDistances, surface_distances
 from isthmus.metrics.uncertainty import expected_dice, pixel_entropy, structure_entropy
@@ -97,6 +98,7 @@ __all__ = [
     "restoration",
     "segmentation_scores",
     "segmentation_table",
+    "share",
     "structure_entropy",
     "surface_distances",
     "trustworthiness",
