@@ -94,10 +94,14 @@ class MadeEntry(Entry):
     Attributes
     ----------
     draw : callable
-        Makes one image with its label map of a random generator, height and width.
+        Makes one image with its label map of a random generator and (height, width).
     pairs : PairReading
         Its classes, and their values where the set is written as files.
+    slices : int
+        Images of one patient, one after another: `draw` is then given the same random generator for
+        all of them, and as a third argument the place of each, from 0 to 1.
     """
 
-    draw: Callable[[np.random.Generator, Size], Picture]
+    draw: Callable[..., Picture]
     pairs: PairReading
+    slices: int = 1

@@ -33,12 +33,13 @@ def make_pairs(
     """Make a set of images with label maps.
 
     Each image is a function of the seed and its number alone: a larger count only adds images. Of
-    each five, three are for training, the fourth for validation and the fifth for testing.
+    each five (patients, where each has several images), three are for training, the fourth for
+    validation and the fifth for testing.
 
     Parameters
     ----------
     name
-        "made-lungs", "made-smoke", "made-vessels", "made-cells" or "made-scenes".
+        "made-lungs", "made-smoke", "made-vessels", "made-cells", "made-scenes" or "made-chest-ct".
     count
         Number of images; by default as `isthmus data ls` says.
     seed
@@ -52,13 +53,15 @@ def make_pairs(
         If a setting is unknown or out of range.
     """
     pictures = list(draw_pictures(name, count, seed=seed, size=size))
-    names, parts = _names_and_parts(len(pictures))
+    entry = _entry_of(name)
+    names, parts, patients = _names_and_parts(entry, len(pictures))
     return PairSet(
         name,
         tuple(picture.image for picture in pictures),
         tuple(picture.labels for picture in pictures),
         names,
-        tuple(_entry_of(name).pairs.values),
+        tuple(entry.pairs.values),
+        groups=patients,
         predefined=parts,
     )
 
@@ -75,7 +78,13 @@ def draw_pictures(
             f"{name}: count={count}, seed={seed} and size={size} cannot be used; give a count from"
             f" 1, a seed from 0 and {_SMALLEST} pixels a side at least."
         )
-    return (entry.draw(np.random.default_rng((seed, number)), size) for number in range(count))
+    return (_draw(entry, seed, number, size) for number in range(count))
+
+
+def _draw(entry: MadeEntry, seed: int, number: int, size: Size) -> Picture:
+    patient, place = divmod(number, entry.slices)
+    random = np.random.default_rng((seed, patient))
+    return entry.draw(random, size, *((place / (entry.slices - 1),) if entry.slices > 1 else ()))
 
 
 def write_pairs(
@@ -89,7 +98,8 @@ def write_pairs(
     """Write a set of `make_pairs` as files, for `isthmus.data.read_pairs`; all of it or nothing.
 
     The folder holds PNG files in ``images/`` and ``masks/``, and ``index.csv`` with the parts; of a
-    set with single objects also ``objects/``, where each has a number of its own.
+    set with single objects also ``objects/``, where each has a number of its own. Where patients
+    have several images, the index names them too.
 
     Returns
     -------
@@ -107,7 +117,8 @@ def write_pairs(
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise SettingError(f"{folder} is not an empty folder; give a new one.")
     pictures = draw_pictures(name, count, seed=seed, size=size)
-    names, parts = _names_and_parts(entry.count if count is None else count)
+    names, parts, patients = _names_and_parts(entry, entry.count if count is None else count)
+    groups = {} if patients is None else {"patient": patients}
     shades = np.array([*entry.pairs.values.values()], np.uint8)
     with atomic_folder(folder) as whole:
         for stem, picture in zip(names, pictures, strict=True):
@@ -115,7 +126,7 @@ def write_pairs(
             write_label_map(whole / "masks" / f"{stem}.png", shades[picture.labels])
             if picture.objects is not None:
                 write_label_map(whole / "objects" / f"{stem}.png", picture.objects)
-        write_table(whole / "index.csv", {"file": np.array(names), "split": parts})
+        write_table(whole / "index.csv", {"file": np.array(names), "split": parts, **groups})
     return entry.pairs.values
 
 
@@ -127,7 +138,14 @@ def _entry_of(name: str) -> MadeEntry:
     return _MADE[name]
 
 
-def _names_and_parts(count: int) -> tuple[tuple[str, ...], NDArray[np.str_]]:
-    numbers = range(count)
-    parts = np.array([_PART_OF[number % len(_PART_OF)] for number in numbers])
-    return tuple(f"{number:04d}" for number in numbers), parts
+def _names_and_parts(
+    entry: MadeEntry, count: int
+) -> tuple[tuple[str, ...], NDArray[np.str_], NDArray[np.str_] | None]:
+    """Name and part of each image, and its patient where these have several."""
+    patients, places = np.divmod(np.arange(count), entry.slices)
+    parts = np.array([_PART_OF[patient % len(_PART_OF)] for patient in patients])
+    if entry.slices == 1:
+        return tuple(f"{number:04d}" for number in patients), parts, None
+    groups = np.array([f"p{patient:03d}" for patient in patients])
+    names = tuple(f"{one}-{place}" for one, place in zip(groups, places, strict=True))
+    return names, parts, groups

@@ -39,7 +39,7 @@ class Ensemble:
         if not members:
             raise SettingError("An ensemble needs a model at least; give one.")
         self.members = list(members)
-        first, *others = [(_class_names(one), one.sample_shape_[0]) for one in members]
+        first, *others = [(names_of_classes(one), one.sample_shape_[0]) for one in members]
         self.class_names, self.channels = first
         for number, other in enumerate(others, 2):
             if other != first:
@@ -68,7 +68,7 @@ class Ensemble:
             yield total
 
 
-def _class_names(model: Segmenter) -> list[str]:
+def names_of_classes(model: Segmenter) -> list[str]:
     names = model.data_.get("class_names") or map(str, model.classes_)
     return list(names)
 

@@ -4,6 +4,6 @@ To add one, write a file with its `MadeEntry`, whose `draw` makes a `Picture` of
 size, and list it here.
 """
 
-from isthmus.data.made import cells, lungs, scenes, smoke, vessels
+from isthmus.data.made import cells, chest_ct, lungs, scenes, smoke, vessels
 
-MADE_PAIRS = (smoke.ENTRY, lungs.ENTRY, vessels.ENTRY, cells.ENTRY, scenes.ENTRY)
+MADE_PAIRS = (smoke.ENTRY, lungs.ENTRY, vessels.ENTRY, cells.ENTRY, scenes.ENTRY, chest_ct.ENTRY)

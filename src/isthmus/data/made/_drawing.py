@@ -17,7 +17,7 @@ class Picture(NamedTuple):
 
     Attributes
     ----------
-    image : ndarray of uint8
+    image : ndarray of uint8 or uint16
         ``(H, W)`` or ``(3, H, W)``.
     labels : ndarray of int16
         ``(H, W)``: the class of each pixel.
@@ -25,7 +25,7 @@ class Picture(NamedTuple):
         ``(H, W)``: 0 for the background, and a number from 1 for each object that is to be seen.
     """
 
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8] | NDArray[np.uint16]
     labels: NDArray[np.int16]
     objects: NDArray[np.int16] | None = None
 
