@@ -13,6 +13,7 @@ from isthmus.cli import (
     data,
     demo,
     outliers,
+    quantify,
     recipes,
     restore,
     runs,
@@ -59,6 +60,7 @@ app.command()(runs.evaluate)
 app.command()(runs.compare)
 app.command()(segment.segment)
 app.command()(segment.score)
+app.command()(quantify.quantify)
 app.command()(codes.encode)
 app.command()(codes.decode)
 app.command()(codes.reconstruct)

@@ -12,9 +12,7 @@ from isthmus.data.dataset import DataSet
 from isthmus.data.pairs import PairReading
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from isthmus.data.made._drawing import Picture, Size
+    from isthmus.data.made._drawing import Picture
 
 
 @dataclass(frozen=True)

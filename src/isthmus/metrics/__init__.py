@@ -45,6 +45,7 @@ from isthmus.metrics.segmentation import (
     segmentation_scores,
     segmentation_table,
 )
+from isthmus.metrics.severity import SEVERITY_SCALES, SeverityScale, severity
 from isthmus.metrics.shares import share
 from isthmus.metrics.subspace import principal_angles
 from isthmus.metrics.surface import SurfaceDistances, surface_distances
@@ -53,6 +54,7 @@ from isthmus.metrics.uncertainty import expected_dice, pixel_entropy, structure_
 __all__ = [
     "MEASURES",
     "METRICS",
+    "SEVERITY_SCALES",
     "Agreement",
     "Contraction",
     "ContractionMap",
@@ -63,6 +65,7 @@ __all__ = [
     "ScoreRow",
     "SegmentationScores",
     "SegmentationTable",
+    "SeverityScale",
     "SurfaceDistances",
     "active_units",
     "agreement",
@@ -98,6 +101,7 @@ __all__ = [
     "restoration",
     "segmentation_scores",
     "segmentation_table",
+    "severity",
     "share",
     "structure_entropy",
     "surface_distances",

@@ -12,6 +12,7 @@ _OF_IMAGES = {
     "auc": Measure("area under the ROC curve", True),
     "average_precision": Measure("average precision", True),
     "adapted_rand_error": Measure("adapted Rand error of the cells", False),
+    "share_error": Measure("error, percentage points", False),
     "variation_of_information": Measure("variation of information of the cells, bits", False),
 }
 

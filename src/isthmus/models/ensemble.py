@@ -69,6 +69,7 @@ class Ensemble:
 
 
 def names_of_classes(model: Segmenter) -> list[str]:
+    """Names of a fitted segmenter's classes, the background first."""
     names = model.data_.get("class_names") or map(str, model.classes_)
     return list(names)
 

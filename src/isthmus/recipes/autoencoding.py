@@ -21,7 +21,7 @@ _BASELINE_VALUES = 2**28  # numbers, 1 GiB of float32
 
 def read_data(settings: DataSettings) -> tuple[DataSet, Split]:
     """Read and split the samples of a recipe."""
-    of_pairs = ("values", "masks", "images", "index", "ignore")
+    of_pairs = ("values", "masks", "images", "index", "ignore", "shares")
     settings.refuse(*of_pairs, purpose="segmenters, which learn from label maps")
     dataset = read(settings.given_source, **settings.reading())
     if settings.classes is not None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import tomli_w
 from annotated_types import MinLen
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from isthmus.core.errors import SettingError
 from isthmus.core.registry import explain, nearest
@@ -23,6 +23,7 @@ from isthmus.data.reading import Reading
 from isthmus.metrics import measure_of
 from isthmus.models import MODELS
 from isthmus.models.planner import PLANNED, SegmenterPlan
+from isthmus.recipes.shares import ShareOf
 from isthmus.training import Plan
 
 _TRAINING_KEYS = {field.name for field in fields(Plan)} | {
@@ -51,6 +52,9 @@ class DataSettings(Reading):
     measures
         What such data are scored by beside the usual measures, see
         `isthmus.recipes.segmentation.evaluate`.
+    shares
+        By name, what share of some classes others are, see `isthmus.recipes.shares.ShareOf`; each
+        is measured, and its error scored.
     validation, test
         Shares held out, or patterns of names; a set with a part of its own keeps it.
     fold
@@ -70,6 +74,7 @@ class DataSettings(Reading):
     ignore: tuple[int | str, ...] | None = None
     field_of_view: Literal["lit"] | None = None
     measures: tuple[Asked, ...] = ()
+    shares: dict[str, ShareOf] = Field(default={})
     validation: Share = 0.1
     test: Share = 0.2
     fold: tuple[PositiveInt, PositiveInt] | None = None
@@ -175,7 +180,7 @@ class Recipe(BaseModel):
         given = {**self.model, **self.training}
         whole = MODELS.check({"random_state": 0, **with_kinds(given, defaults)})
         if self.plan:
-            if MODELS[whole["kind"]].task != "segmentation" or whole["minutes"] is None:
+            if not set(PLANNED) <= whole.keys() or whole["minutes"] is None:
                 raise SettingError(
                     "plan = true is for a segmenter with a time to train in: give its minutes by"
                     " --minutes, or leave plan out."

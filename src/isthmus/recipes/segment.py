@@ -132,7 +132,7 @@ def segment_files(
     reviewed: list[tuple[float, str, float]] = []
     count = 0
     for done, page in enumerate(pages, 1):
-        image = collect(problems, page.name, _read, ensemble, page)
+        image = collect(problems, page.name, read_as_trained, ensemble, page)
         if image is not None:
             (p,) = ensemble.predict_proba([image], flips=wanted.flips)
             labels = _labels(ensemble, p, image)
@@ -187,7 +187,7 @@ def _refuse_clashes(pages: Sequence[Page], wanted: Wanted, classes: int) -> None
                 )
 
 
-def _read(ensemble: Ensemble, page: Page) -> Image:
+def read_as_trained(ensemble: Ensemble, page: Page) -> Image:
     """An image as the models take it: colour becomes brightness for those of grey images."""
     header = page.header()
     image = convert(decode(header), {1: False, 3: True}.get(ensemble.channels), None)

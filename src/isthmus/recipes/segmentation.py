@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.inputs import column_names
 from isthmus.recipes.schema import DataSettings, Recipe
+from isthmus.recipes.shares import share_errors, share_facts, share_values, shares_of
 
 Array = NDArray[Any]
 Labels = NDArray[np.int16]
@@ -50,6 +51,8 @@ def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
             f"data.measures are for two classes, but {dataset.name} has"
             f" {len(dataset.class_names)}; remove them."
         )
+    for one in settings.shares.values():
+        one.labels(dataset.class_names)
     return dataset, settings.part(dataset)
 
 
@@ -81,6 +84,7 @@ def describe(model: Any, dataset: PairSet, settings: DataSettings) -> None:
         "class_names": list(dataset.class_names),
         "reading": settings.pairs(),
         "measures": list(settings.measures),
+        "shares": {name: one.model_dump() for name, one in settings.shares.items()},
     }
 
 
@@ -150,9 +154,10 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
 
     The baselines are the same network untrained; the most frequent class of each place in the
     training label maps; and, of two classes, Otsu's threshold of each image. Scores are those of
-    `isthmus.metrics.segmentation_scores`, each the mean over the classes but the background, and of
-    several classes Dice for each. A class that an image has not, and that is not predicted either,
-    has no score there; the facts count what was missed and what was seen where there is nothing.
+    `isthmus.metrics.segmentation_scores`, each the mean over the classes but the background, of
+    several classes Dice for each, and the errors of the shares that the data name. A class that an
+    image has not, and that is not predicted either, has no score there; the facts count what was
+    missed and what was seen where there is nothing.
 
     The run's data may ask for more, of two classes (`DataSettings.measures`): ``auc`` and
     ``average_precision`` of the probabilities, over the pixels that count, of methods that have
@@ -172,8 +177,18 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     }
     values["model"] |= own.columns
     values["untrained network"] |= untrained.columns
-    facts = {**failures(scores["model"]), "seconds per image": own.seconds / len(test)}
-    details = case_columns(scores["model"], predicted["model"], test)
+    shares = shares_of(model.data_)
+    measured = {
+        method: share_values(maps, test.class_names, shares) for method, maps in predicted.items()
+    }
+    true = share_values(test.masks, test.class_names, shares)
+    for method, found in measured.items():
+        values[method] |= share_errors(found, true)
+    facts = {**failures(scores["model"]), **share_facts(measured["model"], true)}
+    facts["seconds per image"] = own.seconds / len(test)
+    more = {f"share/{name}": column for name, column in true.items()}
+    more |= {f"predicted_share/{name}": column for name, column in measured["model"].items()}
+    details = case_columns(scores["model"], predicted["model"], test, more)
     return Evaluation(values, test.groups, test.fingerprint(), facts, part, details)
 
 
@@ -238,11 +253,15 @@ def columns(
 
 
 def case_columns(
-    cases: list[SegmentationScores], maps: list[Labels], test: PairSet
+    cases: list[SegmentationScores],
+    maps: list[Labels],
+    test: PairSet,
+    more: Mapping[str, Array],
 ) -> dict[str, Array]:
     """A table of the cases, worst first: scores and pixels of each class, and failures.
 
-    Sizes are those in pixels that count, of the reference and of the prediction.
+    Sizes are those in pixels that count, of the reference and of the prediction; `more` columns go
+    along.
     """
     order = np.argsort([case.mean("dice") for case in cases], kind="stable")
     found: dict[str, Any] = {"name": np.array(test.names)}
@@ -260,6 +279,7 @@ def case_columns(
         found[f"predicted_pixels/{name}"] = np.array(
             [((map_ == label) & (mask >= 0)).sum() for map_, mask in pairs]
         )
+    found |= more
     for failure in ("missed", "false_positives"):
         found[failure] = np.array([", ".join(names[getattr(case, failure)]) for case in cases])
     return {key: values[order] for key, values in found.items()}

@@ -57,9 +57,7 @@ def draw(random: np.random.Generator, size: Size, depth: float) -> Picture:
     return Picture(np.rint(image + ZERO).clip(0, 4095).astype(np.uint16), labels)
 
 
-def _lung(
-    y: Field, x: Field, body: tuple[float, float], scale: float, heart: Field
-) -> Mask:
+def _lung(y: Field, x: Field, body: tuple[float, float], scale: float, heart: Field) -> Mask:
     """One lung, x pointing to the side of the body, without what the heart takes."""
     if scale < 0.25:
         return np.zeros(np.broadcast_shapes(y.shape, x.shape), bool)
@@ -111,7 +109,9 @@ def _around(own: np.random.Generator, image: Field, y: Field, x: Field, height: 
     image[np.abs(y - height - 0.12 - 0.08 * (1 - x**2)) < 0.02] = -150
     for _ in range(own.integers(1, 4)):
         middle, wide = own.uniform(-0.7, 0.7), own.uniform(0.15, 0.35)
-        fold = inside(y, x, (-height - own.uniform(0.03, 0.1), middle), (own.uniform(0.05, 0.12), wide))
+        fold = inside(
+            y, x, (-height - own.uniform(0.03, 0.1), middle), (own.uniform(0.05, 0.12), wide)
+        )
         image[fold < 1] = own.uniform(-700, -350)
 
 
