@@ -154,14 +154,13 @@ def test_objects_go_with_the_labels(name: str) -> None:
     assert next(draw_pictures("made-lungs", 1)).objects is None
 
 
-def test_lesions_lie_in_lungs_and_have_their_values_outside_too() -> None:
+def test_lesions_are_denser_than_lungs_and_not_alone_with_that() -> None:
     pairs = make_pairs("made-chest-ct", 60)
     for image, mask in zip(pairs.images, pairs.masks, strict=True):
         values = image.astype(float) - 1024
-        lesions = np.isin(mask, (3, 4))
-        assert not (lesions & ~ndimage.binary_dilation(mask > 0, iterations=1)).any()
-        if lesions.any():
-            assert values[mask == 3].mean() > values[np.isin(mask, (1, 2))].mean() + 100
+        healthy, glass = (np.isin(mask, labels) for labels in ((1, 2), (3,)))
+        if min(healthy.sum(), glass.sum()) > 50:
+            assert values[glass].mean() > values[healthy].mean() + 100
         outside = values[mask == 0]
         assert ((outside > -700) & (outside < -300)).mean() > 0.01
     sick = [(mask > 2).any() for mask in pairs.masks]

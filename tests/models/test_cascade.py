@@ -64,7 +64,7 @@ def test_without_an_organ_there_is_no_lesion() -> None:
 
 def test_the_same_seed_gives_the_same_and_a_saved_one_too(tmp_path: Path) -> None:
     images, maps = organs(8)
-    given = {"first": {**QUICK, "size": 20}, "second": QUICK, "random_state": 3}
+    given: dict[str, Any] = {"first": {**QUICK, "size": 20}, "second": QUICK, "random_state": 3}
     one, other = (Cascade(**given).fit(images, maps) for _ in range(2))
     one.save(tmp_path / "model")
     again = isthmus.load(tmp_path / "model")
@@ -95,7 +95,11 @@ def test_damaged_documents_are_refused(tmp_path: Path) -> None:
 
 def test_a_training_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     images, maps = organs(8)
-    given = {"first": {**QUICK, "size": 20}, "second": {**QUICK, "epochs": 2}, "random_state": 0}
+    given: dict[str, Any] = {
+        "first": {**QUICK, "size": 20},
+        "second": {**QUICK, "epochs": 2},
+        "random_state": 0,
+    }
 
     class Stop(Observer):
         def epoch_ended(self, row: dict[str, float]) -> None:
@@ -159,7 +163,7 @@ def test_boxes_have_margins_and_stay_inside() -> None:
 
 def test_what_is_refused(tmp_path: Path) -> None:
     images, maps = organs(8)
-    given = {"first": QUICK, "second": QUICK}
+    given: dict[str, Any] = {"first": QUICK, "second": QUICK}
 
     def refuse(
         words: str, kind: type[Exception] = SettingError, y: Any = maps, **more: Any
