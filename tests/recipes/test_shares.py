@@ -89,6 +89,21 @@ def test_a_run_is_opened_again(run: Run) -> None:
     )
 
 
+def test_a_recipe_of_two_runs(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is trained; the run is whole, and finds its models from wherever it is opened."""
+    for name, model in fitted().stages.items():
+        model.save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    head = RECIPE.partition("[model.first]")[0] + 'first = "first"\nsecond = "second"\n'
+    both = start_run(
+        parse_recipe(head, "organs", [f"data.source='{run.recipe.data.source}'"]), tmp_path / "run"
+    )
+    assert both.recipe.model["first"] == str(tmp_path / "first")
+    monkeypatch.chdir("/")
+    assert reopen_run(tmp_path / "run").evaluation.table()["model"]["dice"].mean > 0.85
+    assert "Share: involvement" in read_page(write_report(both)).text
+
+
 def test_quantify_writes_what_the_model_sees(tmp_path: Path) -> None:
     fitted().save(tmp_path / "model")
     source = write_organs(tmp_path / "data", 8, seed=4) / "images"

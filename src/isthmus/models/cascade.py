@@ -256,7 +256,8 @@ class Cascade(SavingMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn
             held_out = others_boxes if others_boxes and others_boxes[0] else None
             _train(second, phases, [names[0], *roles.lesion_names], boxes, held_out)
         if observer is not None and len(given) == len(_STAGES):
-            observer.started(Plan(0, 1, 1.0, {}, {}), State(), 1)  # they wait to hear of it
+            nothing = Plan(epochs=0, batch_size=1, learning_rate=1.0, optimizer={}, schedule={})
+            observer.started(nothing, State(), 1)  # they wait to hear of it
             observer.finished()
         self._take_stages(first, second, roles)
         self._describe({"samples": len(images), "fingerprint": fingerprint_of_all(images)})
