@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from isthmus.models import (
         Autoencoder,
+        Cascade,
         ClassEncoder,
         ContractiveAutoencoder,
         DenoisingAutoencoder,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 # `import isthmus` and `isthmus --help` do not wait for torch.
 _HOMES = {
     "Autoencoder": "isthmus.models",
+    "Cascade": "isthmus.models",
     "ClassEncoder": "isthmus.models",
     "ContractiveAutoencoder": "isthmus.models",
     "DenoisingAutoencoder": "isthmus.models",
@@ -49,6 +51,7 @@ _HOMES = {
 
 __all__ = [
     "Autoencoder",
+    "Cascade",
     "ClassEncoder",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",

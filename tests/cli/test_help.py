@@ -43,6 +43,7 @@ def test_the_verbs_are_these() -> None:
         "compare",
         "segment",
         "score",
+        "quantify",
         "encode",
         "decode",
         "reconstruct",

@@ -14,7 +14,7 @@ def test_an_estimator_has_a_task_that_can_do_what_it_says(kind: str) -> None:
     task = TASKS[model.task]
     for name in ("read_data", "fit", "describe", "evaluate_parts", "evaluate_on", "notes"):
         assert callable(getattr(task, name))
-    assert model.plannable == hasattr(task, "plan")
+    assert hasattr(task, "plan") or not model.plannable
 
 
 @pytest.mark.parametrize("kind", [kind for kind in MODELS if MODELS[kind].task == "autoencoding"])

@@ -36,8 +36,10 @@ CLASSES = {
     "made-scenes": ("background", "person", "cat"),
     "made-hearts": ("background", "right ventricle", "myocardium", "left ventricle"),
     "made-breasts": ("background", "adipose", "fibroglandular", "pectoral muscle"),
+    "made-chest-ct": ("background", "right lung", "left lung", "ground glass", "consolidation"),
 }
-SINGLE = [entry.name for entry in MADE_PAIRS if entry.series == 1]
+QUICK = [name for name in CLASSES if name != "made-hearts"]  # which has 1,600 images
+SOME_EMPTY = ("made-smoke", "made-chest-ct")
 SMALL = (48, 64)
 
 
@@ -52,24 +54,32 @@ def test_an_image_is_a_function_of_seed_and_number(name: str) -> None:
     assert (few.images[1] != other.images[0]).mean() > 0.5
 
 
-@pytest.mark.parametrize("name", SINGLE)
+@pytest.mark.parametrize("name", QUICK)
 def test_a_set_is_as_the_catalogue_says(name: str) -> None:
     entry, pairs = CATALOGUE[name], read_pairs(name)
     assert len(pairs) == entry.count
     assert {image.shape for image in pairs.images} == {entry.sample_shape}
-    assert {image.dtype.name for image in pairs.images} == {"uint8"}
+    values = {image.dtype.name for image in pairs.images}
+    assert values == {"uint16" if name == "made-chest-ct" else "uint8"}
     assert pairs.class_names == CLASSES[name]
     assert pairs.predefined is not None
-    assert pairs.predefined[:6].tolist() == [*["train"] * 3, "validation", "test", "train"]
+    many = entry.series
+    found = pairs.predefined[::many]
+    assert found[:6].tolist() == [*["train"] * 3, "validation", "test", "train"]
+    np.testing.assert_array_equal(pairs.predefined, np.repeat(found, many))
+    assert (pairs.groups is None) == (many == 1)
+    if pairs.groups is not None:
+        assert [*np.unique(pairs.groups, return_counts=True)[1]] == [many] * (len(pairs) // many)
     parts = split(pairs)
-    assert parts.test.tolist() == [*range(4, len(pairs), 5)]
-    assert parts.validation.tolist() == [*range(3, len(pairs), 5)]
+    units = np.arange(len(pairs)) // many
+    assert parts.test.tolist() == np.flatnonzero(units % 5 == 4).tolist()
+    assert parts.validation.tolist() == np.flatnonzero(units % 5 == 3).tolist()
     for indices in (parts.train, parts.validation, parts.test):
         masks = pairs.subset(indices).masks
         assert set(np.unique(masks)) == set(range(len(pairs.class_names)))
     shares = [(mask > 0).mean() for mask in pairs.masks]
     empty = sum(share == 0 for share in shares)
-    assert 0 < empty < len(pairs) / 4 if name == "made-smoke" else empty == 0
+    assert 0 < empty < len(pairs) / 4 if name in SOME_EMPTY else empty == 0
     assert 0.02 < np.mean(shares) < (0.6 if name == "made-breasts" else 0.4)
 
 
@@ -163,6 +173,22 @@ def test_objects_go_with_the_labels(name: str) -> None:
     assert next(draw_pictures("made-lungs", 1)).objects is None
 
 
+def test_lesions_are_denser_than_lungs_and_not_alone_with_that() -> None:
+    pairs = make_pairs("made-chest-ct", 60)
+    for image, mask in zip(pairs.images, pairs.masks, strict=True):
+        values = image.astype(float) - 1024
+        healthy, glass = (np.isin(mask, labels) for labels in ((1, 2), (3,)))
+        if min(healthy.sum(), glass.sum()) > 50:
+            assert values[glass].mean() > values[healthy].mean() + 100
+        outside = values[mask == 0]
+        assert ((outside > -700) & (outside < -300)).mean() > 0.01
+    sick = [(mask > 2).any() for mask in pairs.masks]
+    assert 0.2 < np.mean(sick) < 0.8
+    bodies = [pairs.images[number] for number in (0, 1, 6)]  # two of one patient, one of another
+    one, same, other = (image.astype(float) > 900 for image in bodies)
+    assert (one != same).mean() < (one != other).mean()
+
+
 def test_objects_that_are_hidden_leave_no_gap() -> None:
     assert numbered(np.array([[0, 7], [3, 7]])).tolist() == [[0, 2], [1, 2]]
     assert numbered(np.array([[9, 7]])).tolist() == [[2, 1]]
@@ -185,12 +211,15 @@ def test_written_files_hold_the_same_and_are_found_good(name: str, tmp_path: Pat
     made = make_pairs(name, 15, seed=1, size=SMALL)
     values = write_pairs(name, tmp_path / "set", 15, seed=1, size=SMALL)
     checked = check_pairs(tmp_path / "set", values=values)
-    assert [one.sentence for one in checked.problems if one.fatal or name != "made-smoke"] == []
+    assert [one.sentence for one in checked.problems if one.fatal or name not in SOME_EMPTY] == []
     read_back = read_pairs(tmp_path / "set", values=values)
     assert (read_back.class_names, read_back.names) == (made.class_names, made.names)
     np.testing.assert_array_equal(read_back.images, made.images)
     np.testing.assert_array_equal(read_back.masks, made.masks)
     np.testing.assert_array_equal(read_back.predefined, made.predefined)
+    if made.groups is not None:
+        again = read_pairs(tmp_path / "set", values=values, groups="patient")
+        np.testing.assert_array_equal(again.groups, made.groups)
     with_objects = name in ("made-cells", "made-scenes")
     assert (tmp_path / "set" / "objects").is_dir() == with_objects
 

@@ -61,9 +61,10 @@ def test_every_recipe_builds_its_network(name: str) -> None:
     if recipe.data.source is not None:
         model._take_settings(check_settings(type(model), model.get_params(deep=False), name))
         shape = CATALOGUE[recipe.data.source].sample_shape or (64, 64)  # where sizes differ
-        settings = model.settings_
-        network = build_network(settings["network"], shape, settings["code_size"])
-        assert count_parameters(network) > 0
+        stages = [model.settings_.get(name) for name in ("first", "second")]
+        for settings in filter(None, stages if stages[0] else [model.settings_]):
+            network = build_network(settings["network"], shape, settings["code_size"])
+            assert count_parameters(network) > 0
 
 
 def test_mnist_in_two_numbers_is_that_of_the_notes() -> None:

@@ -14,6 +14,7 @@ from isthmus.cli import (
     demo,
     outliers,
     plausibility,
+    quantify,
     recipes,
     restore,
     runs,
@@ -60,6 +61,7 @@ app.command()(runs.evaluate)
 app.command()(runs.compare)
 app.command()(segment.segment)
 app.command()(segment.score)
+app.command()(quantify.quantify)
 app.command()(codes.encode)
 app.command()(codes.decode)
 app.command()(codes.reconstruct)

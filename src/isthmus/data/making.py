@@ -35,14 +35,14 @@ def make_pairs(
     """Make a set of images with label maps.
 
     Each image is a function of the seed and its number alone: a larger count only adds images. Of
-    each five (of made-hearts, of each five patients), three are for training, the fourth for
+    each five (patients, where each has several images), three are for training, the fourth for
     validation and the fifth for testing.
 
     Parameters
     ----------
     name
-        "made-lungs", "made-smoke", "made-vessels", "made-cells", "made-scenes", "made-hearts" or
-        "made-breasts".
+        "made-lungs", "made-smoke", "made-vessels", "made-cells", "made-scenes", "made-hearts",
+        "made-breasts" or "made-chest-ct".
     count
         Number of images; by default as `isthmus data ls` says.
     seed
@@ -99,9 +99,9 @@ def write_pairs(
 ) -> Mapping[str, Value]:
     """Write a set of `make_pairs` as files, for `isthmus.data.read_pairs`; all of it or nothing.
 
-    The folder holds PNG files in ``images/`` and ``masks/``, and ``index.csv`` with the parts and,
-    of made-hearts, patient, group, phase, spacing and the true volumes of each; of a set with
-    single objects also ``objects/``, where each has a number of its own.
+    The folder holds PNG files in ``images/`` and ``masks/``, and ``index.csv`` with the parts, and
+    where patients have several images with what is known of each; of a set with single objects
+    also ``objects/``, where each has a number of its own.
 
     Returns
     -------

@@ -11,10 +11,10 @@ from isthmus.metrics.segmentation import MEASURES, Measure
 _OF_IMAGES = {
     "volume_error": Measure("absolute error of the volume, ml", False),
     "mean_iou": Measure("mean IoU with the background", True),
-    "share_error": Measure("absolute error of the share", False),
     "auc": Measure("area under the ROC curve", True),
     "average_precision": Measure("average precision", True),
     "adapted_rand_error": Measure("adapted Rand error of the cells", False),
+    "share_error": Measure("absolute error, percentage points", False),
     "variation_of_information": Measure("variation of information of the cells, bits", False),
 }
 

@@ -3,6 +3,7 @@
 from isthmus.models._base import MODELS
 from isthmus.models._files import load, model_fingerprint
 from isthmus.models.autoencoder import Autoencoder
+from isthmus.models.cascade import Cascade
 from isthmus.models.class_encoder import ClassEncoder
 from isthmus.models.contractive import ContractiveAutoencoder
 from isthmus.models.denoising import DenoisingAutoencoder
@@ -20,6 +21,7 @@ from isthmus.models.volume_segmenter import VolumeSegmenter
 __all__ = [
     "MODELS",
     "Autoencoder",
+    "Cascade",
     "ClassEncoder",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",

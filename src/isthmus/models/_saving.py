@@ -57,12 +57,16 @@ class SavingMixin:
             If the folder holds something other than a model.
         """
         check_is_fitted(self)
+        save_model(path, self._document(), {**self._weights(), **self._numbers()})
+
+    def _document(self) -> Document:
+        """All about the model but its weights."""
         # As they were at `fit`, in full, so that other defaults in a later version change nothing.
         parameters = dict(self.parameters_)
         if not isinstance(parameters["random_state"], int | None):
             parameters["random_state"] = self.seed_
         feature_names = getattr(self, "feature_names_in_", None)
-        document = Document.new(
+        return Document.new(
             kind=self.kind,
             parameters=parameters,
             seed=self.seed_,
@@ -75,7 +79,6 @@ class SavingMixin:
             history=self.history_,
             scores=getattr(self, "scores_", {}),
         )
-        save_model(path, document, {**self._weights(), **self._numbers()})
 
     def _scaling_shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Of offset and scale, where samples are scaled by fitted numbers."""

@@ -42,7 +42,7 @@ class Ensemble(PredictingMixin):
         if not members:
             raise SettingError("An ensemble needs a model at least; give one.")
         self.members = list(members)
-        first, *others = [(_class_names(one), one.channels) for one in members]
+        first, *others = [(names_of_classes(one), one.channels) for one in members]
         self.class_names, self.channels = first
         for number, other in enumerate(others, 2):
             if other != first:
@@ -61,7 +61,8 @@ class Ensemble(PredictingMixin):
             yield total
 
 
-def _class_names(model: Segmenter) -> list[str]:
+def names_of_classes(model: Segmenter) -> list[str]:
+    """Names of a fitted segmenter's classes, the background first."""
     names = model.data_.get("class_names") or map(str, model.classes_)
     return list(names)
 

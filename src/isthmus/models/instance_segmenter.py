@@ -69,6 +69,7 @@ class InstanceSegmenter(Segmenter):
     object_probability: Fraction | None = None
     smallest: PositiveInt | None = None
 
+    plannable: ClassVar[bool] = False
     task: ClassVar[str] = "instances"
 
     def _take_settings(self, own: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -73,6 +73,8 @@ class SparseSegmenter(Segmenter):
     sparsity_weight: NonNegativeFloat = 0.3
     classifier_epochs: NonNegativeInt = 10
     epochs: NonNegativeInt = 30
+
+    plannable: ClassVar[bool] = False
 
     def _train(
         self,

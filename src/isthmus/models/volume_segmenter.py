@@ -65,6 +65,7 @@ class VolumeSegmenter(Segmenter):
     spacing: PositiveFloat | None = None
     intensities: Annotated[Spec, INTENSITIES] = "percentiles"
 
+    plannable: ClassVar[bool] = False
     task: ClassVar[str] = "volumes"
 
     # -- fitting ----------------------------------------------------------------------------

@@ -22,7 +22,7 @@ _BASELINE_VALUES = 2**28  # numbers, 1 GiB of float32
 
 def read_data(settings: DataSettings) -> tuple[DataSet, Split]:
     """Read and split the samples of a recipe."""
-    of_pairs = ("masks", "images", "index", "ignore", "objects", "kinds")
+    of_pairs = ("masks", "images", "index", "ignore", "objects", "kinds", "shares")
     settings.refuse(*of_pairs, purpose="segmenters, which learn from label maps")
     dataset = read(settings.given_source, **settings.reading())
     if settings.classes is not None:

@@ -128,8 +128,9 @@ def with_whole_paths(recipe: Recipe) -> Recipe:
     data, model = recipe.data, recipe.model
     if data.source is not None:
         data = data.model_copy(update={"source": resolve_source(data.source)})
-    if model.get("start") is not None:
-        model = {**model, "start": str(Path(model["start"]).expanduser().resolve())}
+    for name in ("start", "first", "second"):  # where these are settings, they are no text
+        if isinstance(model.get(name), str):
+            model = {**model, name: str(Path(model[name]).expanduser().resolve())}
     return recipe.model_copy(update={"data": data, "model": model})
 
 

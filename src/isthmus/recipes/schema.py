@@ -55,7 +55,8 @@ class DataSettings(Reading):
         `isthmus.recipes.segmentation.evaluate`.
     shares
         By name, what share of some classes others are: ``{density = {part = ["dense"], whole =
-        ["fat", "dense"]}}``, see `isthmus.recipes.shares.ShareOf`; its error is scored.
+        ["fat", "dense"]}}``, see `isthmus.recipes.shares.ShareOf`; each is measured, and its error
+        scored.
     validation, test
         Shares held out, or patterns of names; a set with a part of its own keeps it.
     fold

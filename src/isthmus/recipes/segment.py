@@ -138,7 +138,7 @@ def segment_files(
     reviewed: list[tuple[float, str, float]] = []
     count = 0
     for done, page in enumerate(pages, 1):
-        image = collect(problems, page.name, _read, ensemble, page)
+        image = collect(problems, page.name, read_as_trained, ensemble, page)
         if image is not None:
             (p,) = ensemble.predict_proba([image], flips=wanted.flips)
             target = out / page.name
@@ -193,7 +193,7 @@ def _refuse_clashes(pages: Sequence[Page | HeldPage], wanted: Wanted, classes: i
                 )
 
 
-def _read(ensemble: Ensemble, page: Page | HeldPage) -> Image:
+def read_as_trained(ensemble: Ensemble, page: Page | HeldPage) -> Image:
     """An image as the models take it: colour becomes brightness for those of grey images."""
     image = convert(page.read(), {1: False, 3: True}.get(ensemble.channels), None)
     for model in ensemble.members:

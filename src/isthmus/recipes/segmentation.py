@@ -191,9 +191,10 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
 
     The baselines are the same network untrained; the most frequent class of each place in the
     training label maps; and, of two classes, Otsu's threshold of each image. Scores are those of
-    `isthmus.metrics.segmentation_scores`, each the mean over the classes but the background, and of
-    several classes Dice for each. A class that an image has not, and that is not predicted either,
-    has no score there; the facts count what was missed and what was seen where there is nothing.
+    `isthmus.metrics.segmentation_scores`, each the mean over the classes but the background, of
+    several classes Dice for each, and the errors of the shares that the data name. A class that an
+    image has not, and that is not predicted either, has no score there; the facts count what was
+    missed and what was seen where there is nothing.
 
     The run's data may ask for more, of two classes (`DataSettings.measures`): ``auc`` and
     ``average_precision`` of the probabilities, over the pixels that count, of methods that have

@@ -18,7 +18,7 @@ from isthmus.metrics.instances import overlaps
 from isthmus.recipes.runner import Run
 from isthmus.recipes.segmentation import notes
 from isthmus.reports import figures, segmentation
-from isthmus.reports.agreement import agreement_panels
+from isthmus.reports.agreement import agreement_figure
 from isthmus.reports.page import Cell, Drawing, Fact, Section, Table
 from isthmus.reports.style import bare, new_figure, plain
 
@@ -70,8 +70,8 @@ def draw(run: Run) -> Iterator[Drawing]:
             "counts",
             "Predicted and true objects of each image; and their difference, with its mean and the"
             " limits between which 95 % of the images lie where differences are normal.",
-            agreement_panels(
-                details["predicted_objects"], details["objects"], "objects", details.get("group")
+            agreement_figure(
+                details["predicted_objects"], details["objects"], "objects", "objects of an image"
             ),
         )
     title = measure_of("ap_50").title

@@ -18,7 +18,8 @@ from isthmus.recipes.predicting import SHOWN
 from isthmus.recipes.runner import Run
 from isthmus.recipes.schema import Recipe
 from isthmus.recipes.segmentation import notes, read_data
-from isthmus.reports import figures
+from isthmus.recipes.shares import shares_of
+from isthmus.reports import figures, shares
 from isthmus.reports.overlays import case_of, case_panel, piece_panel
 from isthmus.reports.page import Cell, Drawing, Fact, Section, Table
 from isthmus.reports.style import look, plain, to_png
@@ -38,8 +39,8 @@ _TITLES = {
     "false_positives": "seen where there is none",
     "pixels": "pixels",
     "predicted_pixels": "predicted pixels",
-    "share": "share",
-    "true_share": "true share",
+    "share": "true per cent",
+    "predicted_share": "per cent",
 }
 
 
@@ -50,12 +51,21 @@ def facts(run: Run) -> list[Fact]:
     ends = dict.fromkeys([sizes[0], sizes[-1]])
     size = " to ".join(f"{width} × {height}" for height, width in ends)
     colour = "colour" if run.dataset.channels == 3 else "grey"
+    found = [
+        (run.dataset.name, f"data, {colour} images of {size} pixels"),
+        (", ".join(run.dataset.class_names), "classes, the background first"),
+    ]
+    for name, stage in getattr(model, "stages", {"": model}).items():
+        found += [(value, f"{name}: {words}" if name else words) for value, words in _look(stage)]
+    return found
+
+
+def _look(model: Any) -> list[Fact]:
+    """How a network looks at images."""
     height, width = model.sample_shape_[1:]
     settings = model.settings_
     seen = settings["size"]
     return [
-        (run.dataset.name, f"data, {colour} images of {size} pixels"),
-        (", ".join(run.dataset.class_names), "classes, the background first"),
         (
             f"{seen} pixels" if seen else "own size",
             "working size: longer side of an image as the network sees it",
@@ -78,6 +88,7 @@ def draw(run: Run) -> Iterator[Drawing]:
         best = order[::-1][:SHOWN]
         yield _panel(run, "best", f"{evaluation.part} images with the greatest Dice", best)
     yield from _scores(run)
+    yield from shares.draw(evaluation, shares_of(model.data_))
     if model.settings_["augmentations"]:
         yield "augmented", *_augmented(model, run.dataset.subset(run.split.train))
 
@@ -159,7 +170,7 @@ def write_augmented(recipe: Recipe, path: Path) -> None:
         If the recipe is not one of a segmenter, or the file is no PNG.
     """
     model = recipe.build_model()
-    if model.task != "segmentation":
+    if not hasattr(model, "pieces"):
         raise SettingError(f"'{recipe.title}' is not a recipe of a segmenter, such as lungs is.")
     if path.suffix.lower() != ".png":
         raise SettingError(f"The picture is a PNG: give a file that ends in .png, not '{path}'.")
@@ -202,7 +213,8 @@ def sections(run: Run) -> list[Section]:
             tables=[Table(columns, rows)],
             note="The same as `cases.csv` in the folder of the run.",
             folded=len(rows) > _OPEN,
-        )
+        ),
+        *shares.sections(run.evaluation, shares_of(run.model.data_)),
     ]
 
 

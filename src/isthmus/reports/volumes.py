@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from isthmus.data.volumes import VolumeSet
@@ -14,10 +13,11 @@ from isthmus.metrics import measure_of, pixel_entropy
 from isthmus.recipes.runner import Run
 from isthmus.recipes.volumes import notes, volume_agreement
 from isthmus.reports import figures
+from isthmus.reports.agreement import agreement_figure
 from isthmus.reports.overlays import Case, case_panel, drawn
 from isthmus.reports.page import Cell, Drawing, Fact, Section, Table
 from isthmus.reports.segmentation import failures
-from isthmus.reports.style import ACCENT, MUTED, new_figure, plain
+from isthmus.reports.style import plain
 
 Array = NDArray[Any]
 NOTE = (
@@ -84,13 +84,19 @@ def draw(run: Run) -> Iterator[Drawing]:
             figures.score_bars(evaluation, "dice"),
         )
     if evaluation.details and evaluation.cases > 1:
-        yield (
-            "agreement",
-            f"Volumes of the {evaluation.part} cases: difference of the predicted and the true"
-            " volume over their mean; the lines are the bias and the limits of agreement, between"
-            " which 95 % of the cases lie if the differences are normal.",
-            _agreement(evaluation.details, run.dataset.class_names[1:]),
-        )
+        for label, name in enumerate(run.dataset.class_names[1:], 1):
+            yield (
+                f"agreement-{label}",
+                f"Measured and true volume of {name} of the {evaluation.part} cases; right:"
+                " differences over means, with the bias and the limits of agreement, between which"
+                " 95 % of the cases lie if the differences are normal.",
+                agreement_figure(
+                    evaluation.details[f"predicted_ml/{name}"],
+                    evaluation.details[f"ml/{name}"],
+                    "ml",
+                    name,
+                ),
+            )
     if model.history_:
         caption = "Loss by epoch, on pieces of the training slices and of the validation slices."
         yield "loss", caption, figures.loss_curves(model.history_)
@@ -128,23 +134,6 @@ def _case(model: Any, test: VolumeSet, place: int, title: str) -> Case:
     seen = np.moveaxis(p, 1 + axis, 1)[:, at][:, up]
     share = pixel_entropy(seen) / np.float32(np.log2(len(p)))
     return drawn(title, image[at][up], reference[at][up], seen.argmax(0), sides, share)
-
-
-def _agreement(details: dict[str, Array], names: tuple[str, ...]) -> Figure:
-    """Bland and Altman's plot of each class."""
-    figure, panels = new_figure(0.6 + 3.2 * len(names), 2.8, ncols=len(names), squeeze=False)
-    for panel, name in zip(panels[0], names, strict=True):
-        measured, true = details[f"predicted_ml/{name}"], details[f"ml/{name}"]
-        panel.scatter((measured + true) / 2, measured - true, s=14, color=ACCENT)
-        found = volume_agreement(details, name)
-        if found is not None:
-            panel.axhline(found.bias.mean, color=ACCENT)
-            for limit in (found.lower, found.upper):
-                panel.axhline(limit.mean, color=ACCENT, linestyle="--", linewidth=0.8)
-        panel.axhline(0, color=MUTED, linewidth=0.8)
-        panel.set(title=plain(name), xlabel="mean of both, ml")
-    panels[0][0].set_ylabel("predicted - true, ml")
-    return figure
 
 
 def sections(run: Run) -> list[Section]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from isthmus.training.checkpoint import Checkpoints
@@ -44,12 +45,23 @@ class Phases:
         validation: Stream | None = None,
     ) -> None:
         """Train the next phase; see `isthmus.training.train`."""
+        self.run(
+            lambda observer, checkpoints: train(
+                equation,
+                examples,
+                plan,
+                validation=validation,
+                observer=observer,
+                checkpoints=checkpoints,
+            )
+        )
+
+    def run(self, training: Callable[[Observer, Checkpoints | None], History]) -> None:
+        """Let the next phase be trained with its own observer and checkpoints, for its history."""
         self._number += 1
         folder = None if self._checkpoints is None else self._checkpoints.of_phase(self._number)
         relay = _Relay(self._observer, self.history, self._number)
-        rows = train(
-            equation, examples, plan, validation=validation, observer=relay, checkpoints=folder
-        )
+        rows = training(relay, folder)
         self.history = [*self.history, *(relay.placed(row) for row in rows)]
 
 

@@ -4,7 +4,7 @@ To add one, write a file with its `MadeEntry`, whose `draw` makes a `Picture` of
 size, and list it here.
 """
 
-from isthmus.data.made import breasts, cells, hearts, lungs, scenes, smoke, vessels
+from isthmus.data.made import breasts, cells, chest_ct, hearts, lungs, scenes, smoke, vessels
 
 MADE_PAIRS = (
     smoke.ENTRY,
@@ -14,4 +14,5 @@ MADE_PAIRS = (
     scenes.ENTRY,
     hearts.ENTRY,
     breasts.ENTRY,
+    chest_ct.ENTRY,
 )

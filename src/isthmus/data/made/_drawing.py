@@ -19,7 +19,7 @@ class Picture(NamedTuple):
 
     Attributes
     ----------
-    image : ndarray of uint8, or of uint16 where it was not made
+    image : ndarray of uint8 or uint16
         ``(H, W)`` or ``(3, H, W)``.
     labels : ndarray of int16
         ``(H, W)``: the class of each pixel.
@@ -29,7 +29,7 @@ class Picture(NamedTuple):
         Columns of the index, such as the patient; empty of most sets.
     """
 
-    image: NDArray[Any]
+    image: NDArray[np.uint8] | NDArray[np.uint16]
     labels: NDArray[np.int16]
     objects: NDArray[np.int16] | None = None
     facts: Mapping[str, Any] = MappingProxyType({})

@@ -1,0 +1,382 @@
+"""Two segmenters, one after the other: an organ, and what is diseased within it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import label
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.core.errors import DataError, SettingError
+from isthmus.core.registry import check_settings
+from isthmus.core.settings import Device, Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat
+from isthmus.data.fingerprint import fingerprint_of_all
+from isthmus.models._base import MODELS
+from isthmus.models._cascade import (
+    Both,
+    Labels,
+    Roles,
+    Stage,
+    box_around,
+    described,
+    like_pieces,
+    loaded,
+    refuse_unknown,
+    spec_of,
+)
+from isthmus.models._estimator import seed_of
+from isthmus.models._pairs import check_images, check_maps
+from isthmus.models._predicting import PredictingMixin
+from isthmus.models._saving import SavingMixin
+from isthmus.models.ensemble import names_of_classes
+from isthmus.networks import Network
+from isthmus.training import Checkpoints, ConsoleProgress, History, Observer, Phases, Plan, State
+
+Array = NDArray[Any]
+_STAGES = ("first", "second")
+_TOUCHING = np.ones((3, 3))  # pixels of one piece share a side or a corner
+
+
+@MODELS.register("cascade")
+@dataclass(kw_only=True, eq=False, repr=False)
+class Cascade(PredictingMixin, SavingMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A segmenter that finds an organ, and one that finds lesions in the organ's box.
+
+    The first sees whole images; lesions are to it a piece of the organ that is nearest. The second
+    sees only the box around the organ, with a margin. It is trained on the boxes of the reference,
+    each side with a margin drawn from 0 to twice the margin, so that it does not rely on exact
+    boxes; where the label maps have no organ, on those that the first finds. A lesion counts only
+    inside the organ:
+
+        P(lesion) = P₂(lesion) where argmax P₁ is an organ, else 0; elsewhere P = P₁.
+
+    Where no organ is found there is no lesion. Source: Lizzi et al. 2021 (two U-Nets).
+
+    Parameters
+    ----------
+    first, second
+        Settings of a segmenter that is trained, such as ``{"kind": "segmenter", "size": 64}``; or
+        the folder of a run or model, which is taken as it is, its classes by their names.
+    organs
+        Classes of the first that together are the organ; all but its background by default.
+    lesions
+        Classes that the second finds; by default the last one. The first finds all others.
+    margin
+        Share of the box's height and width that is added at each side.
+    smallest
+        Share of the image below which a connected piece of organ is none.
+    minutes
+        For both together, half of it each; of one whose settings have minutes those count.
+    device
+        Of both.
+    random_state, verbose
+        As of every autoencoder; a segmenter's own seed comes first.
+
+    Attributes
+    ----------
+    first_, second_ : estimator
+        The fitted segmenters.
+    classes_ : ndarray of int64
+        0, ..., K - 1.
+    history_ : list of dict
+        As of `Segmenter`, of both, with their ``phase``, 1 or 2.
+
+    Raises
+    ------
+    SettingError
+        From `fit`, for settings that cannot be used, or classes that are not there.
+    ModelFileError
+        From `fit`, if a folder holds no model.
+    DataError
+        For images or label maps that cannot be used.
+    """
+
+    first: Stage = "segmenter"
+    second: Stage = "segmenter"
+    organs: tuple[str, ...] = ()
+    lesions: tuple[str, ...] = ()
+    margin: NonNegativeFloat = 0.1
+    smallest: Fraction = 0.001
+    minutes: PositiveFloat | None = None
+    device: Device = "auto"
+    random_state: NonNegativeInt | np.random.RandomState | None = None
+    verbose: bool = False
+
+    plannable: ClassVar[bool] = False
+    task: ClassVar[str] = "segmentation"
+
+    @classmethod
+    def of(cls, first: Any, second: Any, *, lesions: Sequence[str] = (), **settings: Any) -> Self:
+        """The cascade of two fitted segmenters.
+
+        Its classes are those of the first, then the lesions: by default all of the second but its
+        background.
+
+        Parameters
+        ----------
+        settings
+            ``organs``, ``margin`` and ``smallest``.
+
+        Raises
+        ------
+        SettingError
+            If they take images of other channels, or do not know the classes.
+        """
+        first_names = names_of_classes(first)
+        chosen = tuple(lesions) or tuple(names_of_classes(second)[1:])
+        model = cls(
+            first=spec_of(first),
+            second=spec_of(second),
+            lesions=chosen,
+            random_state=0,
+            **settings,
+        )
+        model._take_settings(check_settings(cls, model.get_params(deep=False), cls.__name__))
+        names = [*(name for name in first_names if name not in chosen), *chosen]
+        model._take_stages(first, second, model._roles_of(names, first_names))
+        model._describe({})
+        return model
+
+    def in_full(self) -> Cascade:
+        """The same with all classes of the first, also those that the label maps had not."""
+        check_is_fitted(self)
+        own = {name: self.settings_[name] for name in ("organs", "margin", "smallest")}
+        return type(self).of(*self.stages.values(), lesions=self.roles_.lesion_names, **own)
+
+    # -- settings ---------------------------------------------------------------------------
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether `fit` looks at labels: at label maps."""
+        return True
+
+    @property
+    def channels(self) -> int:
+        """1 for grey images, 3 for colour."""
+        channels: int = self.first_.channels
+        return channels
+
+    @property
+    def stages(self) -> dict[str, Any]:
+        """The fitted segmenters by name."""
+        return {name: getattr(self, f"{name}_") for name in _STAGES}
+
+    @property
+    def knows_organs(self) -> bool:
+        """Whether all organs are classes of the whole, not only of the first."""
+        return len(self.roles_.organ_places) == len(self.roles_.organs)
+
+    @property
+    def involvement(self) -> dict[str, list[str]]:
+        """The lesions as a ``part``, and with their organs as a ``whole``: names of classes."""
+        lesions = self.roles_.lesion_names
+        return {"part": lesions, "whole": [*self.roles_.organ_names, *lesions]}
+
+    def _take_settings(self, own: dict[str, Any]) -> None:
+        self.parameters_, self.settings_ = own, {**own, "augmentations": ()}
+        self.seed_ = seed_of(own["random_state"])
+
+    def _roles_of(self, names: Sequence[str], first: Sequence[str] | None) -> Roles:
+        return Roles.of(names, self.settings_["organs"], self.settings_["lesions"], first)
+
+    def _take_stages(self, first: Any, second: Any, roles: Roles) -> None:
+        channels = [one.sample_shape_[0] for one in (first, second)]
+        if channels[0] != channels[1]:
+            raise SettingError(
+                f"The first network takes images of {channels[0]} channels, the second of"
+                f" {channels[1]}; cascade two of the same."
+            )
+        names = names_of_classes(second)
+        refuse_unknown("lesions", roles.lesion_names, names[1:])
+        self._of_second = [names.index(name) for name in roles.lesion_names]
+        self.first_, self.second_, self.roles_ = first, second, roles
+        self.network_ = cast(Network, Both({"first": first.network_, "second": second.network_}))
+        self.sample_shape_, self.sample_dtype_ = first.sample_shape_, first.sample_dtype_
+        scales = [one.settings_["intensities"] for one in (first, second)]
+        scales.sort(key=lambda spec: spec["kind"] != "unit")  # the one that needs alike types
+        self.settings_ = {**self.settings_, "intensities": scales[0]}
+
+    def _describe(self, content: dict[str, Any]) -> None:
+        """What is saved beside the settings; the networks as documents of their own."""
+        self.classes_ = np.arange(len(self.roles_.names))
+        documents = {
+            name: model._document().model_copy(update={"history": []}).model_dump(mode="json")
+            for name, model in self.stages.items()
+        }
+        self.data_ = {**content, "class_names": list(self.roles_.names), **documents}
+        self.history_: History = []
+
+    # -- fitting ----------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Sequence[Array],
+        y: Sequence[Array],
+        *,
+        class_names: Sequence[str] | None = None,
+        validation: tuple[Sequence[Array], Sequence[Array]] | None = None,
+        observer: Observer | None = None,
+        checkpoints: Checkpoints | None = None,
+    ) -> Self:
+        """Train both on images and label maps of background, organs and lesions.
+
+        Parameters are those of `Segmenter.fit`.
+        """
+        self.__dict__.pop("history_", None)
+        own = check_settings(type(self), self.get_params(deep=False), type(self).__name__)
+        images = check_images(X)
+        maps = check_maps(y, images, None if class_names is None else len(class_names))
+        most = max(2, 1 + max(int(one.max()) for one in maps))
+        names = [str(one) for one in (range(most) if class_names is None else class_names)]
+        aside = None
+        if validation is not None:
+            others = check_images(validation[0], 1 if images[0].ndim == 2 else len(images[0]))
+            aside = others, check_maps(validation[1], others, len(names))
+        self._take_settings(own)
+        given = {name: loaded(own[name]) for name in _STAGES if isinstance(own[name], str)}
+        known = names_of_classes(given["first"]) if "first" in given else None
+        roles = self._roles_of(names, known)
+        if observer is None and own["verbose"]:
+            observer = ConsoleProgress()
+        phases = Phases(observer or Observer(), checkpoints)
+        first = given.get("first")
+        if first is None:
+            first = self._new_stage("first", given)
+            held_out = aside and (aside[0], [*map(roles.for_first, aside[1])])
+            pairs = images, [*map(roles.for_first, maps)]
+            _train(first, phases, roles.first_names, pairs, held_out)
+        second = given.get("second")
+        if second is None:
+            second = self._new_stage("second", given)
+            boxes = self._boxes(roles, first, images, maps, np.random.default_rng(self.seed_))
+            if not boxes[0]:
+                raise DataError(
+                    f"No image has an organ ({', '.join(roles.organ_names)}) for the second network"
+                    " to learn in; correct the label maps, or `organs`."
+                )
+            others_boxes = aside and self._boxes(roles, first, *aside)
+            held_out = others_boxes if others_boxes and others_boxes[0] else None
+            _train(second, phases, [names[0], *roles.lesion_names], boxes, held_out)
+        if observer is not None and len(given) == len(_STAGES):
+            nothing = Plan(epochs=0, batch_size=1, learning_rate=1.0, optimizer={}, schedule={})
+            observer.started(nothing, State(), 1)  # they wait to hear of it
+            observer.finished()
+        self._take_stages(first, second, roles)
+        self._describe({"samples": len(images), "fingerprint": fingerprint_of_all(images)})
+        self.history_ = phases.history
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "history_")
+
+    def _new_stage(self, name: str, given: dict[str, Any]) -> Any:
+        """A segmenter to be trained."""
+        own, minutes = dict(self.settings_[name]), self.settings_["minutes"]
+        own["device"] = self.settings_["device"]
+        if own["random_state"] is None:
+            own["random_state"] = self.seed_ + _STAGES.index(name)
+        if minutes is not None and own.get("minutes") is None:
+            own["minutes"] = minutes / (len(_STAGES) - len(given))
+        return MODELS.build(own)
+
+    def _boxes(
+        self,
+        roles: Roles,
+        first: Any,
+        images: Sequence[Array],
+        maps: Sequence[Labels],
+        random: np.random.Generator | None = None,
+    ) -> tuple[list[Array], list[Labels]]:
+        """Boxes and their label maps for the second network, of images that have the organ."""
+        boxes, parts = [], []
+        for image, labels in zip(images, maps, strict=True):
+            if roles.organ_places:
+                organ = np.isin(labels, [*roles.organ_places, *roles.lesions])
+            else:
+                organ = self._organ(first.predict_proba([image])[0], roles)
+            if organ.any():
+                sides = np.ones(4) if random is None else random.uniform(0, 2, 4)
+                box = box_around(organ, self.settings_["margin"] * sides)
+                boxes.append(image[..., *box])
+                parts.append(roles.for_second(labels)[box])
+        return boxes, parts
+
+    # -- saving -----------------------------------------------------------------------------
+
+    def _networks(self) -> dict[str, Network]:
+        return {
+            f"{name}.{own}": network
+            for name, model in self.stages.items()
+            for own, network in model._networks().items()
+        }
+
+    def _build_networks(self, seed: int | None) -> None:
+        """Of a saved model: its segmenters, whose weights are read with those of the whole."""
+        names = self.data_.get("class_names") or list(map(str, self.classes_))
+        first, second = (described(name, self.data_.get(name)) for name in _STAGES)
+        self._take_stages(first, second, self._roles_of(names, names_of_classes(first)))
+
+    # -- using ------------------------------------------------------------------------------
+
+    def _probabilities(self, X: Iterable[Array], flips: bool) -> Iterator[NDArray[np.float32]]:
+        check_is_fitted(self)
+        roles = self.roles_
+        for image in X:
+            (of_first,) = self.first_.predict_proba([image], flips=flips)
+            organ, most = self._organ(of_first, roles), of_first.argmax(0)
+            p = np.zeros((len(roles.names), *organ.shape), np.float32)
+            for place, one in zip(roles.places, of_first, strict=True):
+                p[place] += one
+            lost = np.isin(most, roles.organs) & ~organ  # pieces too small to be one
+            p[:, lost], p[0, lost] = 0, 1
+            if organ.any():
+                box = box_around(organ, np.full(4, self.settings_["margin"]))
+                part = like_pieces(np.asarray(image)[..., *box], self.second_)
+                (of_second,) = self.second_.predict_proba([part], flips=flips)
+                of_second = of_second[:, : box[0].stop - box[0].start, : box[1].stop - box[1].start]
+                inside = organ[box]
+                found = of_second[self._of_second][:, inside]
+                here = np.zeros((len(p), found.shape[1]), np.float32)
+                here[roles.places[most[box][inside]], np.arange(found.shape[1])] = (
+                    1 - found.sum(0)
+                ).clip(0)
+                here[roles.lesions] = found
+                p[:, *box][:, inside] = here
+            yield p
+
+    def _organ(self, of_first: NDArray[np.float32], roles: Roles) -> NDArray[np.bool_]:
+        """Where the organ is by the first network's probabilities ``(K, H, W)``."""
+        found = np.isin(of_first.argmax(0), roles.organs)
+        pieces, _ = label(found, _TOUCHING)
+        large = np.bincount(pieces.ravel()) >= self.settings_["smallest"] * found.size
+        large[0] = False
+        return np.asarray(large[pieces])
+
+    def untrained(self) -> Self:
+        """The same cascade with the random weights of its seeds, as a baseline."""
+        check_is_fitted(self)
+        twin = copy.copy(self)
+        twin._take_stages(self.first_.untrained(), self.second_.untrained(), self.roles_)
+        return twin
+
+
+def _train(
+    model: Any, phases: Phases, names: Sequence[str], pairs: Any, held_out: Any = None
+) -> None:
+    def training(observer: Observer, checkpoints: Checkpoints | None) -> History:
+        history: History = model.fit(
+            *pairs,
+            class_names=names,
+            validation=held_out,
+            observer=observer,
+            checkpoints=checkpoints,
+        ).history_
+        return history
+
+    phases.run(training)
