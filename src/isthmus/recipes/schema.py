@@ -77,7 +77,7 @@ class DataSettings(Reading):
     objects: str | None = None
     kinds: str | None = None
     measures: tuple[Asked, ...] = ()
-    shares: dict[str, ShareOf] = Field(default_factory=dict)
+    shares: dict[str, ShareOf] = Field(default={})
     validation: Share = 0.1
     test: Share = 0.2
     fold: tuple[PositiveInt, PositiveInt] | None = None
