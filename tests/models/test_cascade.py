@@ -13,7 +13,7 @@ import isthmus
 from isthmus import Autoencoder, Cascade, Segmenter
 from isthmus.core.errors import DataError, ModelFileError, SettingError
 from isthmus.metrics import overlap_counts
-from isthmus.models._cascade import Roles, box_around, like_pieces
+from isthmus.models._cascade import Roles, box_around
 from isthmus.networks import count_parameters
 from isthmus.training import Checkpoints, Observer
 from support.organs import NAMES, STAGE, fitted, organs
@@ -47,12 +47,9 @@ def test_probabilities_follow_from_both_networks() -> None:
         np.testing.assert_array_equal(p[2][~organ], 0)
         if organ.sum() > 20:
             rows, columns = box_around(organ, np.full(4, 0.1))
-            part = like_pieces(image[rows, columns], model.second_)
-            (of_second,) = model.second_.predict_proba([part])
-            height, width = rows.stop - rows.start, columns.stop - columns.start
+            (of_second,) = model.second_.predict_proba([image[rows, columns]])
             inside = organ[rows, columns]
-            lesion = of_second[1, :height, :width]
-            np.testing.assert_array_equal(p[2, rows, columns][inside], lesion[inside])
+            np.testing.assert_array_equal(p[2, rows, columns][inside], of_second[1][inside])
 
 
 def test_without_an_organ_there_is_no_lesion() -> None:

@@ -58,6 +58,15 @@ def test_predictions_have_the_images_size_and_probabilities_add_up(fitted: Segme
         np.testing.assert_array_equal(fitted.predict([image])[0], found.argmax(0))
 
 
+def test_small_images_are_continued_as_in_training(fitted: Segmenter) -> None:
+    """What is smaller than a piece was reflected below and on the right, and so it is here."""
+    height, width = fitted.sample_shape_[1:]
+    (image,), _ = discs(1, size=(height - 5, width - 3), seed=3)
+    continued = np.pad(image, [(0, 5), (0, 3)], mode="reflect")
+    whole = fitted.predict_proba(continued)
+    np.testing.assert_array_equal(fitted.predict_proba(image), whole[:, :-5, :-3])
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_array_gives_an_array_and_a_list_a_list(channels: int) -> None:
     """One image is an array of as many axes as the images have; one axis more is a stack."""
@@ -129,7 +138,7 @@ def test_a_working_size_and_the_images_own_size() -> None:
 
 
 def test_mirror_images_are_taken_together(fitted: Segmenter) -> None:
-    (image,), _ = discs(1, seed=5, noise=0.3)
+    (image,), _ = discs(1, size=(64, 64), seed=5, noise=0.3)
     (plain,), (mean,) = fitted.predict_proba([image]), fitted.predict_proba([image], flips=True)
     assert not np.allclose(plain, mean, atol=1e-3)
     (turned,) = fitted.predict_proba([image[:, ::-1]])

@@ -142,20 +142,6 @@ def box_around(organ: NDArray[np.bool_], margins: NDArray[np.float64]) -> Box:
     return slices[0], slices[1]
 
 
-def like_pieces(image: NDArray[Any], model: Any) -> NDArray[Any]:
-    """A box continued by reflection to the shape of the pieces that a segmenter has learnt from.
-
-    In training what is smaller than a piece is reflected at the bottom and the right. Boxes often
-    are, and a network that has never seen such an edge takes it for something else.
-    """
-    sides, piece = image.shape[-2:], model.sample_shape_[1:]
-    size = model.settings_.get("size")
-    scale = 1 if size is None else max(sides) / size  # pixels of the box in one that is seen
-    missing = [max(0, round(scale * p) - side) for p, side in zip(piece, sides, strict=True)]
-    beside = [(0, 0)] * (image.ndim - 2) + [(0, more) for more in missing]
-    return np.pad(image, beside, mode="reflect") if any(missing) else image
-
-
 # -- models ---------------------------------------------------------------------------------------
 
 

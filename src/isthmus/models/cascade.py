@@ -25,7 +25,6 @@ from isthmus.models._cascade import (
     Stage,
     box_around,
     described,
-    like_pieces,
     loaded,
     refuse_unknown,
     spec_of,
@@ -337,9 +336,8 @@ class Cascade(PredictingMixin, SavingMixin, BaseEstimator):  # type: ignore[misc
             p[:, lost], p[0, lost] = 0, 1
             if organ.any():
                 box = box_around(organ, np.full(4, self.settings_["margin"]))
-                part = like_pieces(np.asarray(image)[..., *box], self.second_)
+                part = np.asarray(image)[..., *box]
                 (of_second,) = self.second_.predict_proba([part], flips=flips)
-                of_second = of_second[:, : box[0].stop - box[0].start, : box[1].stop - box[1].start]
                 inside = organ[box]
                 found = of_second[self._of_second][:, inside]
                 here = np.zeros((len(p), found.shape[1]), np.float32)

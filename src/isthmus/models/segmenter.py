@@ -52,6 +52,7 @@ from isthmus.training import (
     Observer,
     Patches,
     Plan,
+    at_least,
     choose_device,
     train,
 )
@@ -352,13 +353,18 @@ class Segmenter(PredictingMixin, SavingMixin, _Network, BaseEstimator):  # type:
 
     def _probabilities(self, X: Iterable[Array], flips: bool) -> Iterator[NDArray[np.float32]]:
         check_is_fitted(self)
-        mirrored = mirror_axes(self.settings_["augmentations"]) if flips else ()
-        device, network = choose_device(self.device), cast(ImageNetwork, self.network_)
         for image in X:
             (checked,) = self._check_images([image])
-            seen = self._seen(checked)
-            found = class_probabilities(network, seen, device, flips=mirrored)
-            yield resized(found, checked.shape[-2:])
+            yield self._of_image(checked, flips)
+
+    def _of_image(self, image: Array, flips: bool) -> NDArray[np.float32]:
+        """Probabilities of an image that is smaller than a piece continued as in training."""
+        mirrored = mirror_axes(self.settings_["augmentations"]) if flips else ()
+        device, network = choose_device(self.device), cast(ImageNetwork, self.network_)
+        seen = self._seen(image)
+        height, width = seen.shape[1:]
+        found = class_probabilities(network, at_least(seen, self._piece), device, flips=mirrored)
+        return resized(found[:, :height, :width], image.shape[-2:])
 
     def untrained(self) -> Self:
         """The same model with the random weights of its seed, as a baseline."""

@@ -17,13 +17,12 @@ from isthmus.core.registry import Spec, check_settings
 from isthmus.core.settings import NonNegativeInt, PositiveFloat
 from isthmus.data.fingerprint import fingerprint_of_all
 from isthmus.data.intensities import INTENSITIES, Unit
-from isthmus.inference.segmentation import class_probabilities, resized
+from isthmus.inference.segmentation import resized
 from isthmus.models._base import MODELS
 from isthmus.models._files import Document
 from isthmus.models._slices import PLANES, Sliceable, Slicer
 from isthmus.models.segmenter import Segmenter
-from isthmus.networks import ImageNetwork
-from isthmus.training import Checkpoints, Observer, choose_device
+from isthmus.training import Checkpoints, Observer
 
 Array = NDArray[Any]
 Spacing = tuple[float, float, float]
@@ -204,14 +203,9 @@ class VolumeSegmenter(Segmenter):
     ) -> Iterator[NDArray[np.float32]]:
         """Probabilities ``(K, H, W)`` of one slice after another, in its own size."""
         check_is_fitted(self)
-        mirrored = self._mirrored() if flips else ()
-        device, network = choose_device(self.device), cast(ImageNetwork, self.network_)
         height, width = (side for axis, side in enumerate(volume.shape) if axis != self.axis_)
         for image in self._slicer(self.settings_).one_by_one(volume, size):
-            seen = self._seen(image)
-            yield resized(
-                class_probabilities(network, seen, device, flips=mirrored), (height, width)
-            )
+            yield resized(self._of_image(image, flips), (height, width))
 
     @property
     def plane_(self) -> str:

@@ -14,7 +14,7 @@ from isthmus.training.observers import (
     TensorBoardEvents,
 )
 from isthmus.training.optimizers import OPTIMIZERS
-from isthmus.training.patches import Patches
+from isthmus.training.patches import Patches, at_least
 from isthmus.training.phases import Phases
 from isthmus.training.plan import Plan
 from isthmus.training.schedules import SCHEDULES
@@ -41,6 +41,7 @@ __all__ = [
     "Stream",
     "Target",
     "TensorBoardEvents",
+    "at_least",
     "choose_device",
     "importance_draws",
     "train",

@@ -53,7 +53,7 @@ class Patches:
         augmentations: Sequence[ImageAugmentation] = (),
     ) -> None:
         self._size, self._count, self._device = size, count, device
-        pairs = [_at_least(*pair, size) for pair in zip(images, labels, strict=True)]
+        pairs = [_both_at_least(*pair, size) for pair in zip(images, labels, strict=True)]
         self._images, self._labels = [image for image, _ in pairs], [label for _, label in pairs]
         self._foreground = foreground
         self._structures = [_structures(label) for label in self._labels] if foreground else []
@@ -130,18 +130,20 @@ class Patches:
         return torch.from_numpy(np.stack(x)).to(self._device), labels.to(self._device)
 
 
-def _at_least(
+def at_least(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """An image ``(C, H, W)`` continued by reflection, below and on the right, to a least size."""
+    missing = [max(0, part - side) for side, part in zip(image.shape[1:], size, strict=True)]
+    beside = [(0, 0), *((0, many) for many in missing)]
+    return np.pad(image, beside, mode="reflect") if any(missing) else image
+
+
+def _both_at_least(
     image: NDArray[np.float32], labels: NDArray[np.integer], size: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.integer]]:
     """An image and its labels, no smaller than a piece."""
-    missing = [max(0, part - side) for side, part in zip(labels.shape, size, strict=True)]
-    if not any(missing):
-        return image, labels
-    beside = [(0, many) for many in missing]
-    return (
-        np.pad(image, [(0, 0), *beside], mode="reflect"),
-        np.pad(labels, beside, constant_values=IGNORED),
-    )
+    larger = at_least(image, size)
+    beside = [(0, more - side) for more, side in zip(larger.shape[1:], labels.shape, strict=True)]
+    return larger, np.pad(labels, beside, constant_values=IGNORED)
 
 
 def _structures(labels: NDArray[np.integer]) -> list[NDArray[np.intp]]:
