@@ -31,7 +31,9 @@ from isthmus.data import PairSet, make_pairs, overlay, read_pairs, split
 from isthmus.inference.thresholds import learn_deviations
 from isthmus.metrics import agreement, bootstrap, bootstrap_mean, overlap_counts, share
 from isthmus.recipes.library import find_recipe
+from isthmus.recipes.runner import read_recipe
 from isthmus.recipes.schema import parse_recipe
+from isthmus.recipes.segmentation import read_data
 from isthmus.recipes.share_thresholds import ORACLE, grey_of, thresholds
 
 DENSE, BREAST = [2], [1, 2]
@@ -187,8 +189,8 @@ def _area_of_two(both: Array) -> float:
 
 def picture(path: Path, run: Path, count: int = 4) -> None:
     """Original, best threshold, map and reference of test images of a run, two to a row."""
-    pairs, model = read_pairs("mammo"), load(run)
-    test = pairs.subset(split(pairs, validation=0.0).test)
+    opened, model = read_data(read_recipe(run).data), load(run)
+    test = opened[0].subset(opened[1].test)
     rows = []
     for place in np.linspace(0, len(test) - 1, count).astype(int):
         image, mask = test.images[place], test.masks[place]
@@ -198,7 +200,8 @@ def picture(path: Path, run: Path, count: int = 4) -> None:
         (found,) = model.predict([image])
         maps: list[Any] = [np.zeros_like(mask), by_hand, found, mask]
         shown = [overlay(image, labels.astype(np.int16)) for labels in maps]
-        rows.append(np.concatenate([one[:, ::3, ::3] for one in shown], 2))
+        step = -(-image.shape[1] // 160)
+        rows.append(np.concatenate([one[:, ::step, ::step] for one in shown], 2))
         print(test.names[place], *(f"{share(one, DENSE, BREAST):.2f}" for one in maps[1:]))
     sheet = np.concatenate([np.concatenate(rows[at : at + 2], 2) for at in range(0, count, 2)], 1)
     Image.fromarray(sheet.transpose(1, 2, 0)).save(path)
