@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from isthmus import SparseSegmenter, load
 from isthmus.data import PairSet, make_pairs, overlay, read_pairs, split
 from isthmus.inference.thresholds import learn_deviations
-from isthmus.metrics import agreement, bootstrap, bootstrap_mean, overlap_counts, share
+from isthmus.metrics import agreement, bootstrap_mean, bootstrap_statistic, overlap_counts, share
 from isthmus.recipes.library import find_recipe
 from isthmus.recipes.runner import read_recipe
 from isthmus.recipes.schema import parse_recipe
@@ -167,9 +167,9 @@ def _groups(told: dict[str, Array], groups: Array) -> Table:
     for name, p in told.items():
         both = np.column_stack([p, numbers])
         hits = bootstrap_mean((p.argmax(1) == numbers).astype(float))
-        each = bootstrap(_area_of_all, both)
+        each = bootstrap_statistic(_area_of_all, both)
         score = p[:, len(names) // 2 :].sum(1)
-        two = bootstrap(_area_of_two, np.column_stack([score, high]))
+        two = bootstrap_statistic(_area_of_two, np.column_stack([score, high]))
         rows.append([name, str(hits), str(each), str(two)])
     most = np.bincount(numbers).max() / len(numbers)
     rows.append(["chance", f"{most:.3f} (the most frequent group)", "0.5", "0.5"])

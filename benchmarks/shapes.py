@@ -20,7 +20,7 @@ from isthmus.data.overlay import class_colour
 from isthmus.latent.paths import linear
 from isthmus.latent.shape_damage import DAMAGES
 from isthmus.latent.shapes import ShapeModel
-from isthmus.metrics import Estimate, bootstrap, bootstrap_mean, overlap_counts
+from isthmus.metrics import Estimate, bootstrap_mean, bootstrap_statistic, overlap_counts
 from isthmus.metrics.overlap import nan_mean
 from isthmus.recipes.plausibility import as_labels, shape_model
 
@@ -126,7 +126,7 @@ def plausibility(
                 np.column_stack([np.ones(len(hurt)), shape.score_samples(hurt)]),
             ]
         )
-        area = bootstrap(_auroc, pairs, np.concatenate([groups, whose]), resamples=300)
+        area = bootstrap_statistic(_auroc, pairs, np.concatenate([groups, whose]), resamples=300)
         mended = shape.correct(hurt)
         values = [
             bootstrap_mean(named, whose),

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import pearsonr
 
 from isthmus.core.errors import DataError
-from isthmus.metrics import agreement, bootstrap, bootstrap_mean
+from isthmus.metrics import agreement, bootstrap_mean, bootstrap_statistic
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_what_cannot_be_compared_is_refused(measured: list, true: list, fault: s
 
 def test_the_bootstrap_of_a_mean_is_that_of_any_statistic() -> None:
     values, groups = np.random.default_rng(1).normal(size=60), np.repeat(np.arange(12), 5)
-    any_statistic = bootstrap(np.mean, values, groups, resamples=4000)
+    any_statistic = bootstrap_statistic(np.mean, values, groups, resamples=4000)
     mean = bootstrap_mean(values, groups, resamples=4000)
     assert any_statistic == pytest.approx(mean, abs=0.02)
-    assert np.isnan(bootstrap(np.mean, values[:1]).low)
+    assert np.isnan(bootstrap_statistic(np.mean, values[:1]).low)

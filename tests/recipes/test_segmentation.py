@@ -30,7 +30,7 @@ def test_cases_are_listed_worst_first_and_failures_named(pairs: PairSet, tmp_pat
     maps[0][:] = 0  # missed
     maps[1][2:5] = 0  # half of it
     maps[2][:, :2] = 2  # nothing is there, and half of this does not count
-    columns = case_columns(score_maps(maps, pairs), maps, pairs)
+    columns = case_columns(score_maps(maps, pairs), maps, pairs, {})
     assert columns["name"].tolist() == ["a", "c", "b"]
     np.testing.assert_allclose(columns["dice"], [0, 0, 2 * 18 / (36 + 18)])
     assert columns["missed"].tolist() == ["square", "", ""]

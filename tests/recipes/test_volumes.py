@@ -74,7 +74,7 @@ def test_the_report_shows_volumes(run: Run) -> None:
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     for words in ("distances in mm", "Volumes in ml", "limits of agreement", "axial slice"):
         assert words in page
-    assert (run.folder / "pictures" / "agreement.png").stat().st_size > 1000
+    assert (run.folder / "pictures" / "agreement-1.png").stat().st_size > 1000
 
 
 def test_other_volumes_are_scored_by_a_run(run: Run, place: Path) -> None:

@@ -11,6 +11,6 @@ SMALL: dict[str, dict[str, Any]] = {
     "fine": {"width": 3},
     "two_path": {"width": 3},
     "windows": {"window": 7, "channels": (4,)},
-    "pyramid": {"channels": (4,), "scales": 2, "hidden": 16},
+    "pyramid": {"channels": (4,), "scales": 2, "hidden": 24},
     "small": {"channels": (4, 6)},
 }

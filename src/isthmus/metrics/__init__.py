@@ -5,9 +5,9 @@ from isthmus.metrics._base import METRICS, Metric
 from isthmus.metrics.agreement import Agreement, agreement
 from isthmus.metrics.bootstrap import (
     Estimate,
-    bootstrap,
     bootstrap_mean,
     bootstrap_mean_of_seeds,
+    bootstrap_statistic,
 )
 from isthmus.metrics.clusters import cluster_scores
 from isthmus.metrics.code_space import (
@@ -73,9 +73,9 @@ __all__ = [
     "SurfaceDistances",
     "active_units",
     "agreement",
-    "bootstrap",
     "bootstrap_mean",
     "bootstrap_mean_of_seeds",
+    "bootstrap_statistic",
     "cells",
     "class_overlap",
     "class_scatter",

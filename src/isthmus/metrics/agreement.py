@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isthmus.core.errors import DataError
-from isthmus.metrics.bootstrap import Estimate, bootstrap
+from isthmus.metrics.bootstrap import Estimate, bootstrap_statistic
 
 _NORMAL = 1.96  # standard deviations that hold 95 % of a normal distribution
 Values = NDArray[np.float64]
@@ -75,7 +75,7 @@ def agreement(
     own = None if groups is None else np.asarray(groups)
 
     def estimate(of: Callable[[Values, Values], float]) -> Estimate:
-        return bootstrap(lambda some: of(some[:, 0], some[:, 1]), both, own, seed=seed)
+        return bootstrap_statistic(lambda some: of(some[:, 0], some[:, 1]), both, own, seed=seed)
 
     return Agreement(
         bias=estimate(lambda m, t: float((m - t).mean())),

@@ -64,7 +64,7 @@ def bootstrap_mean(
     return _estimate(values[None], groups, resamples, seed)
 
 
-def bootstrap(
+def bootstrap_statistic(
     statistic: Callable[[NDArray[Any]], float],
     values: NDArray[Any],
     groups: NDArray[Any] | None = None,
