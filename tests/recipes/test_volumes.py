@@ -83,7 +83,7 @@ def test_other_volumes_are_scored_by_a_run(run: Run, place: Path) -> None:
     assert (found.cases, found.part) == (3, "other")
     assert found.table()["model"]["dice"].mean > 0.8
     own = evaluate_on(run.folder, str(place / "set"))
-    assert own.facts["volumes that the model has learnt from"] == len(run.split.train)
+    assert own.facts["images that the model has learnt from"] == len(run.split.train)
 
 
 def test_files_are_segmented_in_their_own_geometry(run: Run, place: Path) -> None:

@@ -17,9 +17,16 @@ from isthmus.data.fingerprint import fingerprint_of_all
 from isthmus.data.image_files import IMAGE_SUFFIXES, ImageHeader, decode, read_header
 from isthmus.data.making import draw_pictures, is_made, pairs_of
 from isthmus.data.pair_files import LOSSY, Pair
-from isthmus.data.pair_reading import OpenPairs, in_colour, open_pairs, refuse_choices
+from isthmus.data.pair_reading import (
+    OpenPairs,
+    decode_all,
+    in_colour,
+    naming_the_check,
+    open_pairs,
+    refuse_choices,
+)
 from isthmus.data.pairs import PairReading, PairSet
-from isthmus.data.problems import Problem, collect, raise_first
+from isthmus.data.problems import Problem, collect
 
 _ALONE = {"background": 0, "object": ">0"}  # what the values of instance maps mean
 _SHOWN = 3  # objects that a sentence names
@@ -130,17 +137,11 @@ def read_instances(
     if is_made(source):
         return _made(str(source), objects, kinds, settings)
     opened, maps, kinds = open_instances(source, objects, kinds, settings)
-    try:
-        raise_first(opened.problems)
-        decoded = [opened.decode(pair) for pair in opened.pairs]
+    decoded = decode_all(opened, every_class)
+    with naming_the_check():
         found = [
             maps.read(pair, labels) for pair, (_, labels) in zip(opened.pairs, decoded, strict=True)
         ]
-        if every_class:
-            counts = np.sum([opened.count(labels) for _, labels in decoded], axis=0)
-            raise_first(opened.absent_classes(counts))
-    except DataError as error:
-        raise DataError(f"{error} `isthmus data check` lists all problems.") from error
     return InstanceSet(
         opened.name,
         tuple(image for image, _ in decoded),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -155,15 +156,22 @@ def decode_all(
     DataError
         For the first problem; or, with `every_class`, if no mask holds a class.
     """
-    try:
+    with naming_the_check():
         raise_first(opened.problems)
         decoded = [opened.decode(pair) for pair in opened.pairs]
         counts = np.sum([opened.count(labels) for _, labels in decoded], axis=0)
         if every_class:
             raise_first(opened.absent_classes(counts))
+    return decoded
+
+
+@contextmanager
+def naming_the_check() -> Iterator[None]:
+    """Let a complaint about the first problem say what lists them all."""
+    try:
+        yield
     except DataError as error:
         raise DataError(f"{error} `isthmus data check` lists all problems.") from error
-    return decoded
 
 
 def count_labels(labels: NDArray[np.int16], classes: int) -> NDArray[np.int64]:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.data import InstanceSet, Split, read_instances
-from isthmus.data.fingerprint import fingerprint
 from isthmus.inference.instances import Instances
 from isthmus.metrics import agreement
 from isthmus.metrics.instances import (
@@ -79,11 +78,7 @@ def evaluate_on(model: Any, settings: DataSettings, source: str, **reading: Any)
     whole = segmentation.reading_of_other(source, settings, settings.instances(), given)
     other = read_instances(source, **whole)
     segmentation.refuse_other_classes(other, dataset, source)
-    evaluation = evaluate(model, train, other, "other")
-    known = {fingerprint(image) for image in train.images}
-    if again := sum(fingerprint(image) in known for image in other.images):
-        evaluation.facts["images that the model has learnt from"] = float(again)
-    return evaluation
+    return segmentation.beside_known(evaluate(model, train, other, "other"), train, other)
 
 
 notes = segmentation.notes

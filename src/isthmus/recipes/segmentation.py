@@ -115,7 +115,11 @@ def evaluate_on(model: Any, settings: DataSettings, source: str, **reading: Any)
     """
     dataset, parts = read_data(settings)
     train, other = dataset.subset(parts.train), _read_other(source, settings, dataset, reading)
-    evaluation = evaluate(model, train, other, "other")
+    return beside_known(evaluate(model, train, other, "other"), train, other)
+
+
+def beside_known(evaluation: Evaluation, train: PairSet, other: PairSet) -> Evaluation:
+    """The same with a fact: how many of the other images are among those of training, if any."""
     known = {fingerprint(image) for image in train.images}
     if again := sum(fingerprint(image) in known for image in other.images):
         evaluation.facts["images that the model has learnt from"] = float(again)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
 from isthmus.data import CATALOGUE, Split
-from isthmus.data.fingerprint import fingerprint
 from isthmus.data.volumes import VolumeSet, read_volumes
 from isthmus.metrics import SegmentationScores, agreement, segmentation_scores
 from isthmus.metrics.agreement import Agreement
@@ -79,11 +78,7 @@ def evaluate_on(model: Any, settings: DataSettings, source: str, **reading: Any)
     """Score a model on other data; the baselines are fitted to its own training volumes."""
     dataset, parts = read_data(settings)
     train, other = dataset.subset(parts.train), _read_other(source, settings, dataset, reading)
-    evaluation = evaluate(model, train, other, "other")
-    known = {fingerprint(volume) for volume in train.images}
-    if again := sum(fingerprint(volume) in known for volume in other.images):
-        evaluation.facts["volumes that the model has learnt from"] = float(again)
-    return evaluation
+    return segmentation.beside_known(evaluate(model, train, other, "other"), train, other)
 
 
 def _read_other(
