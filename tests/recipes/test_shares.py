@@ -165,8 +165,10 @@ def test_what_is_refused(run: Run, tmp_path: Path) -> None:
         parse_recipe("plan = true\n" + RECIPE, "organs", ["training.minutes=1"])
     with pytest.raises(SettingError, match=r"a \.csv or .parquet file"):
         quantify_files(run.folder, tmp_path, tmp_path / "x.txt")
-    with pytest.raises(DataError, match="There is no file or folder"):
-        quantify_files(run.folder, tmp_path / "no", tmp_path / "x.csv")
+    with pytest.raises(
+        DataError, match=r"made-chest-cd, nor a data set.*did you mean 'made-chest-ct'"
+    ):
+        quantify_files(run.folder, "made-chest-cd", tmp_path / "x.csv")
     fitted().first_.save(tmp_path / "plain")
     with pytest.raises(SettingError, match=r"name no shares .* by --part and --whole"):
         quantify_files(tmp_path / "plain", tmp_path, tmp_path / "x.csv")

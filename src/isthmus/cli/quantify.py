@@ -19,7 +19,9 @@ class Scale(StrEnum):
 
 def quantify(
     run: Annotated[Path, typer.Argument(help="Folder of a run or model of a segmenter.")],
-    source: Annotated[Path, typer.Argument(help="Image, TIFF of several pages, or folder.")],
+    source: Annotated[
+        str, typer.Argument(help="Image, TIFF of several pages, folder, or name of a set.")
+    ],
     out: Annotated[Path, typer.Argument(help="File (.csv, .parquet) for the table.")],
     part: Annotated[
         list[str] | None,

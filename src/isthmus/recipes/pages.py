@@ -56,7 +56,7 @@ def pages_of(source: str | Path, problems: list[Problem]) -> Iterator[Page | Hel
     if not files.exists():
         raise DataError(
             f"There is no file or folder {source}, nor a data set of that name"
-            f"{nearest(str(source), CATALOGUE)}; give images to segment."
+            f"{nearest(str(source), CATALOGUE)}; give images."
         )
     yield from list_pages(files, problems)
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.core.errors import DataError, SettingError
+from isthmus.core.errors import SettingError
 from isthmus.data import Problem, write_table
-from isthmus.data.images import list_pages
 from isthmus.data.problems import collect
 from isthmus.metrics import severity
 from isthmus.models import Cascade, Ensemble
 from isthmus.recipes.inputs import load_segmenter
+from isthmus.recipes.pages import pages_of
 from isthmus.recipes.segment import read_as_trained
 from isthmus.recipes.shares import ShareOf, shares_of
 
@@ -24,7 +24,7 @@ NOT_FOUND = "organ not found"
 
 def quantify_files(
     run: Path,
-    source: Path,
+    source: str | Path,
     out: Path,
     shares: Mapping[str, ShareOf] | None = None,
     *,
@@ -41,7 +41,7 @@ def quantify_files(
     run
         Folder of a run or model of a segmenter.
     source
-        An image, a TIFF of several pages, or a folder of these.
+        An image, a TIFF of several pages, a folder of these, or the name of a known set.
     out
         ``.csv`` or ``.parquet`` file.
     shares
@@ -73,14 +73,12 @@ def quantify_files(
         )
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise SettingError(f"The table is a .csv or .parquet file, not '{out}'.")
-    if not source.exists():
-        raise DataError(f"There is no file or folder {source}; give images to measure.")
     ensemble = Ensemble([model])
     names = ensemble.class_names
     for one in shares.values():
         one.labels(names)
     problems: list[Problem] = []
-    pages = list(list_pages(source, problems))
+    pages = list(pages_of(source, problems))
     rows: list[dict[str, Any]] = []
     count = 0
     for done, page in enumerate(pages, 1):
