@@ -36,6 +36,13 @@ def test_touching_objects_are_told_apart(model):
     assert found.shape == TEST[0][0].shape
 
 
+def test_an_image_gives_a_map_and_a_list_a_list(model):
+    image, other = TEST[0][:2]
+    one, both = model.predict(image), model.predict([image, other])
+    np.testing.assert_array_equal(one, both[0])
+    np.testing.assert_array_equal(model.predict(np.stack([image, other])), both)
+
+
 def test_saved_and_loaded_it_finds_the_same(model, tmp_path):
     model.save(tmp_path / "model")
     again = isthmus.load(tmp_path / "model")

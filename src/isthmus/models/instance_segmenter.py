@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import product
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
@@ -168,10 +168,17 @@ class InstanceSegmenter(Segmenter):
     # -- using ------------------------------------------------------------------------------
 
     def predict(  # type: ignore[override]  # objects instead of classes
-        self, X: Sequence[Array], *, flips: bool = False
-    ) -> list[NDArray[np.int32]]:
-        """Instance maps ``(H, W)`` of images: 0 for the background, 1 to n for the objects."""
-        return [found.map for found in self.predict_objects(X, flips=flips)]
+        self, X: Array | Sequence[Array], *, flips: bool = False
+    ) -> Array | list[Array]:
+        """Instance maps ``(H, W)`` int32: 0 for the background, 1 to n for the objects.
+
+        Of an image, of a stack or of a list, see `Segmenter.predict_proba`.
+        """
+
+        def maps(images: Iterable[Array]) -> Iterator[Array]:
+            return (self.objects_of(p).map for p in self._probabilities(images, flips))
+
+        return self._like_given(X, maps)
 
     def predict_objects(self, X: Sequence[Array], *, flips: bool = False) -> list[Instances]:
         """Objects of images, with their classes and boxes; `flips` as of `Segmenter`."""
