@@ -22,6 +22,13 @@ def test_codes_of_a_variational_model_are_of_the_prior(digits):
     )
 
 
+def test_a_mixture_may_be_asked_for_in_place_of_the_prior(digits):
+    model = VariationalAutoencoder(code_size=2, epochs=0, random_state=0).fit(digits[:30])
+    codes = np.random.default_rng(0).normal(5, 0.1, (400, 2))
+    drawn = draw_codes(model, 300, codes=codes, components=2)
+    np.testing.assert_allclose(drawn.mean(0), 5, atol=0.1)
+
+
 def test_other_codes_are_drawn_where_codes_lie():
     generator = np.random.default_rng(0)
     centres = np.array([[0, 0], [20, 0], [0, 20]])

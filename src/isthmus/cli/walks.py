@@ -34,8 +34,12 @@ def sample(
         str | None, typer.Option(help="Data that tell where codes lie; the run's own by default.")
     ] = None,
     components: Annotated[
-        int, typer.Option(min=1, help="Gaussians fitted to the codes, unless they are variational.")
-    ] = 10,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Gaussians fitted to the codes: 10, or of a variational model N(0, I) instead.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
     label: Label = None,
 ) -> None:

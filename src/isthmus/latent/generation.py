@@ -14,15 +14,23 @@ from isthmus.core.errors import DataError
 from isthmus.models import VariationalAutoencoder
 
 Array = NDArray[Any]
+_COMPONENTS = 10
 
 
 def draw_codes(
-    model: Any, count: int, *, codes: Array | None = None, components: int = 10, seed: int = 0
+    model: Any,
+    count: int,
+    *,
+    codes: Array | None = None,
+    components: int | None = None,
+    seed: int = 0,
 ) -> NDArray[np.float32]:
     """Codes ``(count, m)`` of no sample, to be decoded into new ones.
 
-    Of a variational autoencoder they are drawn from N(0, I), of any other from a mixture of
-    Gaussians with full covariances that is fitted to codes of its training samples.
+    Of a variational autoencoder they are drawn from N(0, I), unless components are asked for; of
+    any other from a mixture of Gaussians with full covariances that is fitted to codes of its
+    training samples. Where the codes do not fill N(0, I), as those of a small weight of the
+    divergence, the mixture suits a variational one better.
 
     Parameters
     ----------
@@ -31,15 +39,17 @@ def draw_codes(
     codes
         Codes ``(N, m)`` of training samples.
     components
-        Gaussians of the mixture.
+        Gaussians of the mixture, 10 by default.
 
     Raises
     ------
     DataError
-        If the model is not variational and there are no codes, or fewer than Gaussians.
+        If a mixture is needed and there are no codes, or fewer than Gaussians.
     """
-    if isinstance(model, VariationalAutoencoder):
-        return model.draw_codes(count, random_state=seed)
+    if needs_no_codes(model, components):
+        drawn: NDArray[np.float32] = model.draw_codes(count, random_state=seed)
+        return drawn
+    components = components or _COMPONENTS
     if codes is None or len(codes) < components:
         there = "none" if codes is None else len(codes)
         raise DataError(
@@ -51,9 +61,14 @@ def draw_codes(
         # A mixture whose likelihood still rises a little draws no worse codes.
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture.fit(np.asarray(codes, np.float64))
-    drawn, _ = mixture.sample(count)
+    sampled, _ = mixture.sample(count)
     order = np.random.default_rng(seed).permutation(count)  # they come sorted by component
-    return np.asarray(drawn[order], np.float32)
+    return np.asarray(sampled[order], np.float32)
+
+
+def needs_no_codes(model: Any, components: int | None) -> bool:
+    """Whether `draw_codes` draws from the prior of the model."""
+    return isinstance(model, VariationalAutoencoder) and components is None
 
 
 def nearest_distances(samples: Array, data: Array) -> NDArray[np.float64]:

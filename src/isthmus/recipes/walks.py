@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from isthmus.core.errors import DataError, SettingError
 from isthmus.data import DataSet
 from isthmus.latent import paths
-from isthmus.latent.generation import draw_codes, nearest_distances
-from isthmus.models import VariationalAutoencoder
+from isthmus.latent.generation import draw_codes, nearest_distances, needs_no_codes
 from isthmus.recipes.apply import (
     as_brightness,
     check_form,
@@ -55,7 +54,7 @@ def sample_file(
     *,
     count: int,
     source: str | None = None,
-    components: int = 10,
+    components: int | None = None,
     seed: int = 0,
     label: str | None = None,
 ) -> tuple[Walk | None, float]:
@@ -70,6 +69,8 @@ def sample_file(
     source
         Data whose codes tell where to draw, and that distances are measured to; those that the run
         was trained on by default.
+    components
+        Gaussians fitted to the codes, see `isthmus.latent.generation.draw_codes`.
     label
         Class to draw, for a conditional model.
 
@@ -90,7 +91,7 @@ def sample_file(
         raise SettingError(
             f"{folder} is a model without its data; give the folder of its run, or data by --data."
         )
-    needed = not isinstance(model, VariationalAutoencoder)
+    needed = not needs_no_codes(model, components)
     some = np.sort(np.random.default_rng(seed).permutation(len(data))[:_FITTED])
     codes = model.transform(data[some]) if needed else None
     drawn = draw_codes(model, count, codes=codes, components=components, seed=seed)
