@@ -59,8 +59,8 @@ class AutoencoderEstimator(
     InputsMixin,
     SavingMixin,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]  # scikit-learn has no types
-    TransformerMixin,  # type: ignore[misc]
-    BaseEstimator,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]  # as above
+    BaseEstimator,  # type: ignore[misc]  # as above
 ):
     """An autoencoder as a scikit-learn transformer.
 

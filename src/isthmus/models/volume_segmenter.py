@@ -173,7 +173,7 @@ class VolumeSegmenter(Segmenter):
             found.append(np.moveaxis(np.stack(each, 1), 1, 1 + self.axis_))
         return found
 
-    def predict(  # type: ignore[override]  # as above
+    def predict(  # type: ignore[override]  # as of probabilities
         self, X: Sequence[Any], spacings: Sequence[Spacing] | None = None, *, flips: bool = False
     ) -> list[NDArray[np.int16]]:
         """Label volumes ``(D, H, W)``: the most probable class of each voxel.

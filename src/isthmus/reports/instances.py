@@ -17,8 +17,9 @@ from isthmus.metrics import measure_of
 from isthmus.metrics.instances import overlaps
 from isthmus.recipes.runner import Run
 from isthmus.recipes.segmentation import notes
-from isthmus.reports import figures, segmentation
+from isthmus.reports import segmentation
 from isthmus.reports.agreement import agreement_figure
+from isthmus.reports.beside import beside_baselines
 from isthmus.reports.page import Cell, Drawing, Fact, Section, Table
 from isthmus.reports.style import bare, new_figure, plain
 
@@ -74,25 +75,9 @@ def draw(run: Run) -> Iterator[Drawing]:
                 details["predicted_objects"], details["objects"], "objects", "objects of an image"
             ),
         )
-    title = measure_of("ap_50").title
-    means = {name: row["ap_50"].mean for name, row in evaluation.table().items() if "ap_50" in row}
-    if "model" in means and len(means) > 1:
-        best = max(means.keys() - {"model"}, key=lambda method: (means[method], method))
-        yield (
-            "scores-by-image",
-            f"{title}, of each {evaluation.part} image, from the worst to the best, and that of"
-            f" '{best}', the best baseline, on the same image.",
-            figures.sorted_scores(evaluation, "ap_50", best),
-        )
-        yield (
-            "scores",
-            f"{title}, on the {evaluation.part} images beside the baselines; bars show 95 %"
-            " intervals.",
-            figures.score_bars(evaluation, "ap_50"),
-        )
-    if run.model.history_:
-        caption = "Loss by epoch, on pieces of the training images and of the validation images."
-        yield "loss", caption, figures.loss_curves(run.model.history_)
+    yield from beside_baselines(
+        run, "ap_50", what="image", by_case="scores-by-image", pieces="images"
+    )
 
 
 class _Case(NamedTuple):

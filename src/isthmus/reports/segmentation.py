@@ -20,6 +20,7 @@ from isthmus.recipes.schema import Recipe
 from isthmus.recipes.segmentation import notes, read_data
 from isthmus.recipes.shares import shares_of
 from isthmus.reports import figures, shares
+from isthmus.reports.beside import beside_baselines
 from isthmus.reports.overlays import case_of, case_panel, piece_panel
 from isthmus.reports.page import Cell, Drawing, Fact, Section, Table
 from isthmus.reports.style import look, plain, to_png
@@ -123,26 +124,7 @@ def _panel(run: Run, name: str, what: str, places: Array) -> Drawing:
 
 def _scores(run: Run) -> Iterator[Drawing]:
     """Dice beside the baselines, case by case and on average; the loss; classes mixed up."""
-    model, evaluation = run.model, run.evaluation
-    means = {
-        method: row["dice"].mean for method, row in evaluation.table().items() if "dice" in row
-    }
-    if "model" in means and len(means) > 1:  # else no image has a structure, or is given one
-        best = max(means.keys() - {"model"}, key=lambda method: (means[method], method))
-        yield (
-            "dice",
-            f"Dice of each {evaluation.part} image, from the worst to the best, and that of"
-            f" '{best}', the best baseline, on the same image.",
-            figures.sorted_scores(evaluation, "dice", best),
-        )
-        yield (
-            "scores",
-            f"Dice on the {evaluation.part} images beside the baselines; bars show 95 % intervals.",
-            figures.score_bars(evaluation, "dice"),
-        )
-    if model.history_:
-        caption = "Loss by epoch, on pieces of the training images and of the validation images."
-        yield "loss", caption, figures.loss_curves(model.history_)
+    yield from beside_baselines(run, "dice", what="image", by_case="dice", pieces="images")
     if len(run.dataset.class_names) > 2:
         yield (
             "confusion",

@@ -12,8 +12,8 @@ from isthmus.data.volumes import VolumeSet
 from isthmus.metrics import measure_of, pixel_entropy
 from isthmus.recipes.runner import Run
 from isthmus.recipes.volumes import notes, volume_agreement
-from isthmus.reports import figures
 from isthmus.reports.agreement import agreement_figure
+from isthmus.reports.beside import beside_baselines
 from isthmus.reports.overlays import Case, case_panel, drawn
 from isthmus.reports.page import Cell, Drawing, Fact, Section, Table
 from isthmus.reports.segmentation import failures
@@ -66,23 +66,14 @@ def facts(run: Run) -> list[Fact]:
 
 def draw(run: Run) -> Iterator[Drawing]:
     """All pictures that suit the run: name, caption, figure."""
-    model, evaluation = run.model, run.evaluation
+    evaluation = run.evaluation
     dice = evaluation.values["model"]["dice"]
     some = np.random.default_rng(0).permutation(len(dice))[:_CASES]
     yield _panel(run, "cases", f"{evaluation.part} volumes, drawn at random", some)
     order = np.argsort(dice, kind="stable")[: np.isfinite(dice).sum()]
     if len(order) > _CASES:
         yield _panel(run, "worst", f"{evaluation.part} volumes with the least Dice", order[:_CASES])
-    means = {
-        method: row["dice"].mean for method, row in evaluation.table().items() if "dice" in row
-    }
-    if "model" in means and len(means) > 1:
-        yield (
-            "scores",
-            f"Dice on the {evaluation.part} volumes beside the baselines; bars show 95 %"
-            " intervals.",
-            figures.score_bars(evaluation, "dice"),
-        )
+    yield from beside_baselines(run, "dice", what="volume", by_case="dice", pieces="slices")
     if evaluation.details and evaluation.cases > 1:
         for label, name in enumerate(run.dataset.class_names[1:], 1):
             yield (
@@ -97,9 +88,6 @@ def draw(run: Run) -> Iterator[Drawing]:
                     name,
                 ),
             )
-    if model.history_:
-        caption = "Loss by epoch, on pieces of the training slices and of the validation slices."
-        yield "loss", caption, figures.loss_curves(model.history_)
 
 
 def _panel(run: Run, name: str, what: str, places: Array) -> Drawing:

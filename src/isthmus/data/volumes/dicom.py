@@ -188,7 +188,7 @@ def _refuse_codec(path: Path, data: Any) -> None:
         return
     try:
         known = get_decoder(syntax).is_available
-    except NotImplementedError:
+    except NotImplementedError:  # so pydicom says of a syntax that it has never heard of
         known = False
     if not known:
         raise DataError(
