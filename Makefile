@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # One thread for each test process: two that share two cores would wait for each other.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 MPLBACKEND=agg
 
-.PHONY: setup demo test check format bench reproduce smoke claims claims-segmentation outliers docs clean
+.PHONY: setup demo test check format bench reproduce smoke claims claims-segmentation outliers docs vendor clean
 
 setup: .venv/.test
 
@@ -67,5 +67,8 @@ docs: .venv/.docs
 	$(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
 
+vendor:
+	cd frontend && npm ci --no-audit --no-fund && npm run --silent vendor
+
 clean:
-	rm -rf .venv site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv site frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -20,6 +20,7 @@ from isthmus.cli import (
     runs,
     search,
     segment,
+    studio,
     train,
     walks,
 )
@@ -80,4 +81,6 @@ app.command()(search.search)
 app.command()(search.cluster)
 app.command()(outliers.outliers)
 app.command()(plausibility.plausibility)
+app.command()(studio.explore)
+app.command()(studio.studio)
 app.add_typer(data.app, name="data")
