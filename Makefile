@@ -3,8 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# One thread for each test process: two that share two cores would wait for each other.
+# One thread for each of a few test processes: threads that share cores would wait for each other.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 MPLBACKEND=agg
+PROCESSES := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: setup demo test check format bench reproduce smoke claims claims-segmentation outliers docs vendor clean
 
@@ -32,7 +33,7 @@ demo: .venv/.base
 	$(BIN)/isthmus demo
 
 test: check
-	$(TEST_ENVIRONMENT) $(BIN)/pytest
+	$(TEST_ENVIRONMENT) $(BIN)/pytest $(PROCESSES)
 
 check: .venv/.test
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ or example is tested by being written. What differs from a reader's machine:
 - `make demo` and the like are only looked up in the Makefile;
 - `isthmus train` gets ``--set training.epochs=2`` unless it sets the epochs or resumes, and
   seconds where the README gives it minutes, and for a model of two networks;
+- servers take a free port, open no browser, are asked for a page, and are stopped by Ctrl-C;
 - MNIST is some hundred enlarged digits of scikit-learn, except for `isthmus data get`, which finds
   the real files in its cache if there are any, and else is kept from the network.
 """
@@ -17,9 +18,11 @@ import gzip
 import os
 import re
 import shlex
+import signal
 import struct
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +39,7 @@ from support.discs import write_discs
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Photographs within the package of scikit-image; others of its data would be downloaded.
+SERVERS = {"studio": ["--no-browser"], "explore": ["--no-browser"], "serve": []}
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "camera", "coins", "rocket")
 
 
@@ -147,6 +151,9 @@ def test_a_command(folder: Path, environment: dict[str, str], words: list[str]) 
         assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE)
         return
     assert words[0] == "isthmus"
+    if words[1] in SERVERS:
+        _ask_a_server(folder, environment, [*words, "--port", "0", *SERVERS[words[1]]])
+        return
     result = subprocess.run(
         [sys.executable, "-m", *_quick(words)],
         cwd=folder,
@@ -162,6 +169,25 @@ def test_a_command(folder: Path, environment: dict[str, str], words: list[str]) 
     assert result.returncode == 0, result.stderr
     assert not result.stderr
     assert result.stdout
+
+
+def _ask_a_server(folder: Path, environment: dict[str, str], words: list[str]) -> None:
+    command = [sys.executable, "-m", *words]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            told = process.stdout.readline().decode()
+            found = re.search(r"http://127\.0\.0\.1:\d+", told)
+            assert found, told + process.stderr.read().decode()
+            with urllib.request.urlopen(f"{found[0]}/docs", timeout=30) as answer:
+                assert answer.status == 200
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert process.stderr.read() == b""
 
 
 def _written(text: str) -> Iterator[str]:
