@@ -144,6 +144,19 @@ def agreement(table: Path) -> None:
             for of in (adjusted_rand_score, normalized_mutual_info_score)
         ]
         print(f"| {name} | {labels.max() + 1} | {' | '.join(cells)} |")
+    grey = {group_and_file(name)[1]: image.mean() for name, image in xrays()}
+    pairs = np.column_stack([[grey[Path(row["file"]).stem] for row in found], clusters])
+    share = bootstrap_statistic(between, pairs, patients)
+    print(f"\nshare of the variance of mean grey values between groups: {text(share)}")
+
+
+def between(pairs: np.ndarray) -> float:
+    """Share of the variance of the first column that lies between the groups of the second."""
+    values, groups = pairs.T
+    means = np.zeros_like(values)
+    for group in np.unique(groups):
+        means[groups == group] = values[groups == group].mean()
+    return float(means.var() / values.var()) if values.var() else np.nan
 
 
 if __name__ == "__main__":

@@ -70,4 +70,11 @@ def test_clusters_meet_what_is_known(
     rows = {line.split(" | ")[0]: line for line in capsys.readouterr().out.splitlines()}
     assert "1.000 (1.000 to 1.000)" in rows["| view"]
     assert rows["| view"].split(" | ")[1] == "2"
-    assert float(rows["| patient"].split(" | ")[2].split()[0]) < 0
+    assert rows["| where it is from"].split(" | ")[1:3] == ["1", "0.000 (0.000 to 0.000)"]
+
+
+def test_the_share_of_the_variance_between_groups(benchmark: ModuleType) -> None:
+    groups = np.array([0, 0, 1, 1])
+    assert benchmark.between(np.column_stack([[1.0, 1, 3, 3], groups])) == 1
+    assert benchmark.between(np.column_stack([[1.0, 3, 1, 3], groups])) == 0
+    assert benchmark.between(np.column_stack([[0.0, 2, 2, 4], groups])) == pytest.approx(0.5)
