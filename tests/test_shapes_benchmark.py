@@ -77,12 +77,23 @@ def test_real_errors_are_told_and_mended(
     found = benchmark.judged(shape, Segmenter(), test)
     assert (found["Dice"] == 1).tolist() == [True, False, True, False]
     np.testing.assert_array_equal(found["Dice, corrected"], 1)
+    np.testing.assert_array_equal(found["Dice, largest pieces"], 1)
     np.testing.assert_array_equal(found["findings"], [0, 1, 0, 1])
     np.testing.assert_allclose(found["plausibility"], 16 * np.log(0.5) * found["findings"])
     benchmark.tell(found, np.array([0, 0, 1, 1]))
     shown = capsys.readouterr().out
     assert "4 images of 2 groups" in shown
     assert "| with findings | 2 |" in shown
+
+
+def test_the_largest_pieces_are_what_is_usual(benchmark: ModuleType) -> None:
+    np.testing.assert_array_equal(benchmark.largest_pieces(spoilt(1)), MAPS[1])
+    holed = np.where(MAPS[0] == 2, 0, MAPS[0])
+    holed[0, 0] = 2
+    found = benchmark.largest_pieces(holed)
+    assert (found[MAPS[0] == 2] == 1).all()  # the ring's hole, now of background, is filled
+    assert found[0, 0] == 2
+    assert not benchmark.largest_pieces(np.zeros((4, 4), np.int16)).any()
 
 
 def test_a_map_is_judged_in_the_size_of_the_model(shape: ShapeModel) -> None:
