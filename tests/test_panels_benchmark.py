@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from isthmus.data import write_images, write_table
+from isthmus.recipes import find_recipe, parse_recipe
+from isthmus.recipes.evaluation import Evaluation
 
-FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "benchmarks"
 
 
 @pytest.fixture
@@ -78,3 +83,37 @@ def test_the_share_of_the_variance_between_groups(benchmark: ModuleType) -> None
     assert benchmark.between(np.column_stack([[1.0, 1, 3, 3], groups])) == 1
     assert benchmark.between(np.column_stack([[1.0, 3, 1, 3], groups])) == 0
     assert benchmark.between(np.column_stack([[0.0, 2, 2, 4], groups])) == pytest.approx(0.5)
+
+
+def test_errors_are_told_by_patient(
+    benchmark: ModuleType,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    names = tuple(f"test-p{number // 2}-cxr{number}.png" for number in range(6))
+    dataset = SimpleNamespace(names=("train-p9-cxr9.png", *names))
+    parts = SimpleNamespace(train=np.array([0]), test=np.arange(1, 7))
+    monkeypatch.setattr(benchmark, "read_recipe", lambda run: SimpleNamespace(data=None))
+    monkeypatch.setattr(benchmark, "read_data", lambda settings: (dataset, parts))
+    error = np.array([0.1, 0.3] * 3)  # alike in all patients, but not in all images
+    columns = {"model": {"mean_squared_error": error}, "PCA": {"mean_squared_error": error + 0.5}}
+    Evaluation(columns, None, "", {}).save(tmp_path)
+    benchmark.errors(tmp_path)
+    shown = capsys.readouterr().out
+    assert "1 training, 6 test images of 3 groups" in shown
+    assert "| PCA | 0.7 [0.7, 0.7] | 0.5 [0.5, 0.5] |" in shown
+
+
+@pytest.mark.parametrize("page", ["panels", "shapes"])
+def test_the_commands_of_the_pages_are_of_recipes(page: str) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    commands = [shlex.split(line, comments=True) for line in lines if " train " in line]
+    assert len(commands) >= 3
+    for _, _, recipe, *options in commands:
+        pairs = zip(options[::2], options[1::2], strict=True)
+        changes = [value.replace("$n", "8") for flag, value in pairs if flag == "--set"]
+        name, found = find_recipe(recipe)
+        parse_recipe(found, name, changes).build_model()
