@@ -135,7 +135,7 @@ def plausibility(
             bootstrap_mean(dice(hurt, maps[which], classes), whose),
             bootstrap_mean(dice(mended, maps[which], classes), whose),
         ]
-        print(f"| {kind} | {len(hurt)} | {' | '.join(map(_text, values))} |")
+        print(f"| {kind} | {len(hurt)} | {' | '.join(map(text, values))} |")
         middle = np.argsort([(labels > 0).sum() for labels in hurt])[-len(hurt) // 4]
         examples[kind] = hurt[middle], mended[middle]
     print(f"\nundamaged maps below the first percentile: {bootstrap_mean(strange, groups)}")
@@ -146,7 +146,8 @@ def _auroc(pairs: np.ndarray) -> float:
     return float(roc_auc_score(pairs[:, 0], -pairs[:, 1]))
 
 
-def _text(estimate: Estimate) -> str:
+def text(estimate: Estimate) -> str:
+    """A mean with its interval."""
     return f"{estimate.mean:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
 
 

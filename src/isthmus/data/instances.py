@@ -137,22 +137,10 @@ def read_instances(
     if is_made(source):
         return _made(str(source), objects, kinds, settings)
     opened, maps, kinds = open_instances(source, objects, kinds, settings)
-    decoded = decode_all(opened, every_class)
+    parts = decode_all(opened, every_class)
     with naming_the_check():
-        found = [
-            maps.read(pair, labels) for pair, (_, labels) in zip(opened.pairs, decoded, strict=True)
-        ]
-    return InstanceSet(
-        opened.name,
-        tuple(image for image, _ in decoded),
-        tuple(labels for _, labels in decoded),
-        tuple(pair.name for pair in opened.pairs),
-        opened.classes.class_names,
-        opened.groups,
-        opened.predefined,
-        tuple(found),
-        _kinds(opened.pairs, kinds),
-    )
+        found = tuple(map(maps.read, opened.pairs, parts["masks"]))
+    return InstanceSet(**parts, objects=found, kinds=_kinds(opened.pairs, kinds))
 
 
 def instance_problems(

@@ -91,17 +91,7 @@ def read_pairs(
     }
     if is_made(source):
         return made(source, given)
-    opened = open_pairs(source, given)
-    decoded = decode_all(opened, every_class)
-    return PairSet(
-        opened.name,
-        tuple(image for image, _ in decoded),
-        tuple(labels for _, labels in decoded),
-        tuple(pair.name for pair in opened.pairs),
-        opened.classes.class_names,
-        opened.groups,
-        opened.predefined,
-    )
+    return PairSet(**decode_all(open_pairs(source, given), every_class))
 
 
 @dataclass(frozen=True)
@@ -146,10 +136,8 @@ class OpenPairs:
                 )
 
 
-def decode_all(
-    opened: OpenPairs, every_class: bool
-) -> list[tuple[NDArray[Any], NDArray[np.int16]]]:
-    """Image and label map of every pair.
+def decode_all(opened: OpenPairs, every_class: bool) -> dict[str, Any]:
+    """What a `PairSet` holds of these pairs, by its names.
 
     Raises
     ------
@@ -162,7 +150,15 @@ def decode_all(
         counts = np.sum([opened.count(labels) for _, labels in decoded], axis=0)
         if every_class:
             raise_first(opened.absent_classes(counts))
-    return decoded
+    return {
+        "name": opened.name,
+        "images": tuple(image for image, _ in decoded),
+        "masks": tuple(labels for _, labels in decoded),
+        "names": tuple(pair.name for pair in opened.pairs),
+        "class_names": opened.classes.class_names,
+        "groups": opened.groups,
+        "predefined": opened.predefined,
+    }
 
 
 @contextmanager

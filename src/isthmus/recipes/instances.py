@@ -58,11 +58,7 @@ def fit(model: Any, dataset: InstanceSet, parts: Split, **options: Any) -> None:
 
 def describe(model: Any, dataset: InstanceSet, settings: DataSettings) -> None:
     """Keep with the model what its data were."""
-    model.data_ |= {
-        "name": dataset.name,
-        "class_names": list(dataset.class_names),
-        "reading": settings.instances(),
-    }
+    segmentation.keep(model, dataset, settings.instances())
 
 
 def evaluate_parts(model: Any, dataset: InstanceSet, parts: Split, part: str) -> Evaluation:

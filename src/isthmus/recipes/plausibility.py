@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import SettingError
 from isthmus.data import DataSet, Split, write_label_map, write_table
-from isthmus.data.image_files import ImageHeader, decode
+from isthmus.data.image_files import decode
 from isthmus.data.label_maps import label_map_files, resized_map
 from isthmus.data.mask_values import MaskValues
+from isthmus.latent.shape_rules import Finding
 from isthmus.latent.shapes import ShapeModel
 from isthmus.recipes.apply import FILES, refuse_target
 from isthmus.recipes.autoencoding import read_data
@@ -107,9 +108,17 @@ def check_files(
     shades = _shades(structures)
     table: dict[str, list[Any]] = defaultdict(list)
     for done, (name, header) in enumerate(headers.items(), 1):
-        row, corrected = _check(shape, classes, header)
+        labels = classes.encode(decode(header), header.place)
+        score, findings, corrected = check_map(shape, labels)
         write_label_map(out / "corrected" / f"{name}.png", shades[corrected])
-        for column, value in {"file": name, **row}.items():
+        row = {
+            "file": name,
+            "score": round(score, 3),
+            "percentile": round(float(shape.percentiles_of(np.array(score))), 2),
+            "findings": "; ".join(one.sentence for one in findings),
+            "corrected_pixels": int((corrected != labels).sum()),
+        }
+        for column, value in row.items():
             table[column].append(value)
         progress(done, len(headers))
     order = np.argsort(table["score"], kind="stable")
@@ -119,23 +128,18 @@ def check_files(
     return Checked(len(headers), flagged, strange)
 
 
-def _check(
-    shape: ShapeModel, classes: MaskValues, header: ImageHeader
-) -> tuple[dict[str, Any], Labels]:
-    """A row of the table, and the corrected map in the size of its file."""
-    labels = classes.encode(decode(header), header.place)
+def check_map(shape: ShapeModel, labels: Labels) -> tuple[float, list[Finding], Labels]:
+    """Score and findings of a label map ``(H, W)`` of any size, and the corrected map in its size.
+
+    It is judged in the size of the shape model; only pixels that this changes differ afterwards.
+    """
     count, height, width = shape.autoencoder.sample_shape_
     small = resized_map(labels, (height, width), count)[None]
-    (score,), (found,) = shape.score_samples(small), shape.correct(small)
+    (score,), (findings,) = shape.score_samples(small), shape.findings(small)
+    (found,) = shape.correct(small)
     changed = resized_map((found != small[0]).astype(np.int16), labels.shape, 2) > 0
     corrected = np.where(changed, resized_map(found, labels.shape, count), labels)
-    row = {
-        "score": round(float(score), 3),
-        "percentile": round(float(shape.percentiles_of(np.array([score]))[0]), 2),
-        "findings": "; ".join(one.sentence for one in shape.findings(small)[0]),
-        "corrected_pixels": int((corrected != labels).sum()),
-    }
-    return row, corrected
+    return float(score), findings, corrected
 
 
 def _shades(structures: Mapping[str, Any]) -> NDArray[np.int64]:

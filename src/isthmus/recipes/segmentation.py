@@ -89,13 +89,17 @@ def plan(recipe: Recipe, dataset: PairSet, parts: Split) -> SegmenterPlan:
 
 def describe(model: Any, dataset: PairSet, settings: DataSettings) -> None:
     """Keep with the model what its data were."""
+    keep(model, dataset, settings.pairs())
     model.data_ |= {
-        "name": dataset.name,
-        "class_names": list(dataset.class_names),
-        "reading": settings.pairs(),
         "measures": list(settings.measures),
         "shares": settings.model_dump(mode="json", include={"shares"})["shares"],
     }
+
+
+def keep(model: Any, dataset: PairSet, reading: dict[str, Any]) -> None:
+    """Keep with the model of whatever pairs their name, their classes and how they were read."""
+    names = list(dataset.class_names)
+    model.data_ |= {"name": dataset.name, "class_names": names, "reading": reading}
 
 
 def evaluate_parts(model: Any, dataset: PairSet, parts: Split, part: str) -> Evaluation:

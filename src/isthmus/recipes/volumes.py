@@ -62,11 +62,7 @@ def fit(model: Any, dataset: VolumeSet, parts: Split, **options: Any) -> None:
 
 def describe(model: Any, dataset: VolumeSet, settings: DataSettings) -> None:
     """Keep with the model what its data were."""
-    model.data_ |= {
-        "name": dataset.name,
-        "class_names": list(dataset.class_names),
-        "reading": _reading(settings),
-    }
+    segmentation.keep(model, dataset, _reading(settings))
 
 
 def evaluate_parts(model: Any, dataset: VolumeSet, parts: Split, part: str) -> Evaluation:

@@ -147,17 +147,8 @@ def read_volumes(
         "groups": groups,
     }
     opened = open_volumes(source, given)
-    decoded = decode_all(opened, every_class)
-    return VolumeSet(
-        opened.name,
-        tuple(image for image, _ in decoded),
-        tuple(labels for _, labels in decoded),
-        tuple(pair.name for pair in opened.pairs),
-        opened.classes.class_names,
-        opened.groups,
-        opened.predefined,
-        tuple(pair.image.spacing for pair in opened.pairs),
-    )
+    spacings = tuple(pair.image.spacing for pair in opened.pairs)
+    return VolumeSet(**decode_all(opened, every_class), spacings=spacings)
 
 
 def is_volume_set(source: str | Path) -> bool:
