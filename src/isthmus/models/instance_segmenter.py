@@ -16,7 +16,7 @@ from isthmus.core.errors import DataError
 from isthmus.core.labels import IGNORED
 from isthmus.core.registry import Spec
 from isthmus.core.settings import Fraction, PositiveInt
-from isthmus.inference.borders import BORDERS, Relief
+from isthmus.inference.borders import BORDERS, Borders, Relief
 from isthmus.inference.instances import Cut, Instances, cut_objects
 from isthmus.metrics.instances import instance_scores
 from isthmus.models._base import MODELS
@@ -69,7 +69,6 @@ class InstanceSegmenter(Segmenter):
     object_probability: Fraction | None = None
     smallest: PositiveInt | None = None
 
-    plannable: ClassVar[bool] = False
     task: ClassVar[str] = "instances"
 
     def _take_settings(self, own: dict[str, Any]) -> None:
@@ -115,11 +114,7 @@ class InstanceSegmenter(Segmenter):
 
         def pairs(some: _Examples) -> tuple[list[Array], list[Array]]:
             labels = check_maps(some.labels, some.images, len(names))
-            maps = [
-                np.where(label < 0, label, borders.targets(objects, label, len(names) - 1))
-                for objects, label in zip(some.objects, labels, strict=True)
-            ]
-            return some.images, maps
+            return some.images, pixel_maps(borders, some.objects, labels, len(names) - 1)
 
         super().fit(
             *pairs(taught),
@@ -191,6 +186,16 @@ class InstanceSegmenter(Segmenter):
     def relief(self, probabilities: NDArray[np.float32]) -> Relief:
         """What objects are cut from, by the probabilities of the pixel classes of one image."""
         return self._borders.relief(probabilities, len(self.data_["class_names"]) - 1)
+
+
+def pixel_maps(
+    borders: Borders, objects: Sequence[Array], classes: Sequence[Array], count: int
+) -> list[NDArray[np.int16]]:
+    """Label maps of pixel classes (`Borders.targets`), -1 where `classes` are."""
+    return [
+        np.where(label < 0, np.int16(IGNORED), borders.targets(one, label, count))
+        for one, label in zip(objects, classes, strict=True)
+    ]
 
 
 class _Examples(NamedTuple):
