@@ -89,19 +89,6 @@ def test_small_objects_are_dropped_and_holes_filled():
     assert (fill_holes(kept)[1:8, 1:8] == 1).all()
 
 
-def test_touching_borders_of_their_own_part_the_rim():
-    objects = np.zeros((10, 20), int)
-    objects[2:8, 2:10], objects[2:8, 10:18] = 1, 2
-    borders = BORDERS.build({"kind": "class", "width": 1, "where": "both"})
-    labels = borders.targets(objects, np.sign(objects), 1)
-    assert borders.pixel_classes(["background", "object"])[2:] == ["border", "touching border"]
-    seam = np.zeros((10, 20), bool)
-    seam[2:8, 9:11] = True
-    np.testing.assert_array_equal(labels == 3, seam)
-    rim = BORDERS.build({"kind": "class", "width": 1}).targets(objects, np.sign(objects), 1)
-    np.testing.assert_array_equal(labels == 2, (rim == 2) & ~seam)
-
-
 def two_squares(waist):
     """Two squares of 9 pixels, joined by a bridge of 5 x `waist` pixels; its middle column."""
     mask = np.zeros((13, 29), bool)

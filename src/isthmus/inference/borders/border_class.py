@@ -16,8 +16,6 @@ from isthmus.inference.borders._base import BORDERS, Borders, Relief, deepest, d
 class BorderClass(Borders):
     """Background, the inside of each class of objects, and the border of any: K + 2 pixel classes.
 
-    ``where="both"`` parts the border, K + 3 pixel classes: what lies along other objects is a class
-    of its own, so that losses of overlap and the draw of pieces give these few pixels more weight.
     The border consists of pixels of objects, so that all but the background is an object. The
     deepest pixels of an object always are inside, however small it is.
 
@@ -26,31 +24,26 @@ class BorderClass(Borders):
     width
         Pixels from the rim of an object that are border.
     where
-        ``"rim"``: all along the rim; ``"touching"``: only along other objects; ``"both"``: all
-        along the rim, with a class of its own along other objects.
+        ``"rim"``: all along the rim; ``"touching"``: only along other objects.
     """
 
     def __init__(
-        self, *, width: PositiveInt = 2, where: Literal["rim", "touching", "both"] = "rim"
+        self, *, width: PositiveInt = 2, where: Literal["rim", "touching"] = "rim"
     ) -> None:
         self.width, self.where = width, where
 
     def pixel_classes(self, class_names: Sequence[str]) -> list[str]:
-        """Background, each class, border, and with ``"both"`` that along other objects."""
-        return [*class_names, "border", *(["touching border"] if self.where == "both" else [])]
+        """Background, each class, border."""
+        return [*class_names, "border"]
 
     def targets(
         self, objects: NDArray[np.integer], classes: NDArray[np.integer], count: int
     ) -> NDArray[np.int16]:
-        """Class of the object inside, K + 1 at its border, K + 2 at a border of its own."""
+        """Class of the object inside, K + 1 at its border."""
         depth = depths(objects)
-        labels = np.where(objects > 0, classes, 0)
-        border = (objects > 0) & (depth < deepest(objects, depth))
-        if self.where != "touching":
-            labels[border & (depth <= self.width)] = count + 1
-        if self.where != "rim":
-            labels[border & self._near_others(objects)] = count + 1 + (self.where == "both")
-        return labels.astype(np.int16)
+        near = depth <= self.width if self.where == "rim" else self._near_others(objects)
+        border = (objects > 0) & near & (depth < deepest(objects, depth))
+        return np.where(border, count + 1, np.where(objects > 0, classes, 0)).astype(np.int16)
 
     def _near_others(self, objects: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Whether another object lies within the width."""
