@@ -29,7 +29,7 @@ def test_objects_come_back_from_their_own_targets(kind):
         assert labels.max() < count
         np.testing.assert_array_equal(labels > 0, objects > 0)
         relief = borders.relief(one_hot(labels, count), 2)
-        found = cut_objects(relief, Cut(0.55, 0.5, 1))
+        found = cut_objects(relief, Cut(0.75, 0.5, 1))
         assert len(found.classes) == objects.max() == 4
         pairs = np.unique(np.stack([found.map, objects])[:, objects > 0], axis=1)
         common = [((found.map == a) & (objects == b)).sum() for a, b in pairs.T]
@@ -45,7 +45,7 @@ def test_an_empty_image_and_one_that_an_object_fills(kind):
     count = len(borders.pixel_classes(["background", "object"]))
     for objects in (np.zeros((6, 5), int), np.ones((6, 5), int)):
         labels = borders.targets(objects, objects, 1)
-        found = cut_objects(borders.relief(one_hot(labels, count), 1), Cut(0.55, 0.5, 1))
+        found = cut_objects(borders.relief(one_hot(labels, count), 1), Cut(0.75, 0.5, 1))
         np.testing.assert_array_equal(found.map, objects)
 
 
@@ -89,12 +89,34 @@ def test_small_objects_are_dropped_and_holes_filled():
     assert (fill_holes(kept)[1:8, 1:8] == 1).all()
 
 
-def test_a_seed_that_is_too_small_is_none():
-    height = np.zeros((9, 20), np.float32)
-    height[2:7, 2:7], height[4, 14] = 1, 1
-    relief = Relief(height, np.ones_like(height), height[None])
-    assert len(cut_objects(relief, Cut(0.5, 0.5, 40)).classes) == 1
-    assert len(cut_objects(relief, Cut(0.5, 0.5, 4)).classes) == 2
+def two_squares(waist):
+    """Two squares of 9 pixels, joined by a bridge of 5 x `waist` pixels; its middle column."""
+    mask = np.zeros((13, 29), bool)
+    mask[2:11, 2:11] = mask[2:11, 16:25] = True
+    mask[6 - waist // 2 : 7 + waist // 2, 11:16] = True
+    return mask, 13
+
+
+@pytest.mark.parametrize(("rise", "count"), [(1.0, 2), (3.5, 1)])
+def test_a_waist_parts_objects_by_how_far_they_rise_above_it(rise, count):
+    mask, middle = two_squares(waist=3)
+    height = mask.astype(np.float32)
+    found = cut_objects(Relief(height, height, height[None]), Cut(rise, 0.5, 1))
+    assert len(found.classes) == count
+    np.testing.assert_array_equal(found.map > 0, mask)
+    assert found.map[6, 6] == 1
+    assert found.map[6, 20] == count
+    assert set(np.unique(found.map[:, :middle])) == {0, 1}
+
+
+def test_a_seam_of_the_relief_parts_an_object_without_a_waist():
+    mask, middle = two_squares(waist=9)
+    height = mask.astype(np.float32)
+    assert len(cut_objects(Relief(height, height, height[None]), Cut(1.0, 0.5, 1)).classes) == 1
+    height[:, middle] = 0
+    found = cut_objects(Relief(height, mask.astype(np.float32), height[None]), Cut(1.0, 0.5, 1))
+    assert len(found.classes) == 2
+    np.testing.assert_array_equal(found.map > 0, mask)
 
 
 def test_boxes_are_those_of_scikit_image():

@@ -61,13 +61,13 @@ def test_the_cut_is_the_best_on_the_validation_images_or_as_asked(model):
         )
 
     cut = model.cut_
-    others = [type(cut)(seed, cut.object, cut.smallest) for seed in (0.4, 0.6, 0.9)]
+    others = [type(cut)(rise, cut.object, cut.smallest) for rise in (0.5, 1.5, 3.0)]
     assert all(mean(cut) >= mean(other) for other in others)
     areas = np.concatenate([np.bincount(one.ravel())[1:] for one in TRAIN[1]])
     assert cut.smallest == int(np.percentile(areas, 1))
-    asked = {"seed_height": 0.25, "object_probability": 0.75, "smallest": 3}
+    asked = {"seed_rise": 0.25, "object_probability": 0.75, "smallest": 3}
     own = InstanceSegmenter(**{**SETTINGS, "epochs": 0, **asked}).fit(*TRAIN).cut_
-    assert (own.seed, own.object, own.smallest) == (0.25, 0.75, 3)
+    assert (own.rise, own.object, own.smallest) == (0.25, 0.75, 3)
 
 
 def test_a_large_image_in_tiles_has_the_same_objects(model, monkeypatch):
@@ -109,7 +109,7 @@ def test_pixels_to_ignore_are_neither_learnt_nor_objects():
     [
         ({"borders": "lines"}, "Unknown borders 'lines'"),
         ({"borders": {"kind": "class", "wide": 3}}, "unknown key"),
-        ({"seed_height": 1.5}, "seed_height"),
+        ({"seed_rise": 0}, "seed_rise"),
     ],
 )
 def test_bad_settings_are_refused(change, message):

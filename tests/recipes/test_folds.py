@@ -10,9 +10,10 @@ import pytest
 import isthmus
 from isthmus.core.errors import DataError, SettingError
 from isthmus.core.files import sha256
+from isthmus.metrics import instance_scores
 from isthmus.metrics.overlap import nan_mean
 from isthmus.models import Ensemble
-from isthmus.recipes import find_recipe, parse_recipe
+from isthmus.recipes import find_recipe, instances, parse_recipe
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.folds import fold_folders, of_fold, train_folds
 from isthmus.recipes.predicting import score_maps
@@ -20,6 +21,7 @@ from isthmus.recipes.runner import read_recipe
 from isthmus.recipes.segment import load_ensemble
 from isthmus.recipes.segmentation import read_data
 from support.disc_files import disc_recipe, write_discs
+from support.touching import touching_recipe, write_touching
 
 GROUPS = r"data.groups='^(p\d+)'"
 QUICK = ("training.epochs=1", GROUPS)
@@ -112,6 +114,37 @@ def test_without_a_test_part_every_case_is_scored_by_who_has_not_seen_it(
     first = dataset.subset(parts.test)
     scores = [case.mean("dice") for case in score_maps(model.predict(first.images), first)]
     np.testing.assert_allclose(evaluation.values["model"]["dice"][: len(first)], scores)
+
+
+def test_folds_of_single_objects_are_one_ensemble(tmp_path: Path) -> None:
+    recipe = touching_recipe(write_touching(tmp_path / "data"), "training.epochs=1")
+    evaluation = train_folds(recipe, tmp_path / "two", 2)
+    models = [isthmus.load(place) for place in fold_folders(tmp_path / "two")]
+    dataset, parts = instances.read_data(recipe.data)
+    test = dataset.subset(parts.test)
+    mean = [model.predict_proba(test.images) for model in models]
+    for place, objects in enumerate(test.objects):
+        found = models[0].objects_of((mean[0][place] + mean[1][place]) / 2).map
+        score = evaluation.values["model"]["ap_50"][place]
+        assert score == pytest.approx(instance_scores(found, objects).ap_50)
+    assert {"single folds, mean", "Otsu + watershed"} < set(evaluation.values)
+    assert "count bias" in evaluation.facts
+
+
+def test_folds_without_a_test_part_pool_the_scores_of_kinds(tmp_path: Path) -> None:
+    write_touching(tmp_path / "data", 6)
+    lines = (tmp_path / "data" / "index.csv").read_text().splitlines()
+    rows = [line.split(",") for line in lines]
+    (tmp_path / "data" / "index.csv").write_text(
+        "\n".join(f"{file},{kind}" for file, _, kind in rows)
+    )
+    changes = ("training.epochs=0", "data.test=0", "data.validation=0")
+    evaluation = train_folds(touching_recipe(tmp_path / "data", *changes), tmp_path / "two", 2)
+    assert (evaluation.cases, evaluation.part) == (6, "held-out")
+    own = evaluation.values["model"]
+    each = [own[f"ap_50/{kind}"] for kind in ("even", "odd")]
+    assert np.isfinite(each).sum(1).tolist() == [5, 1]  # the odd one is in one fold alone
+    np.testing.assert_array_equal(np.nansum(each, 0), own["ap_50"])
 
 
 def test_what_cannot_be_folded(data: Path, tmp_path: Path) -> None:

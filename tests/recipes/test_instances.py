@@ -199,6 +199,90 @@ def test_folders_of_instance_maps_are_scored(segmented, tmp_path):
         score_object_folders(tmp_path / "found", tmp_path / "true")
 
 
+@pytest.fixture
+def classed(tmp_path):
+    """Two images of discs, found but for one; the upper two are cats, the lower ones dogs."""
+    rows = ["image,object,class,area_px"]
+    for name, map_ in zip("ab", touching(2)[1], strict=True):
+        write_label_map(tmp_path / "true" / f"{name}.png", map_)
+        write_label_map(tmp_path / "classes" / f"{name}.png", np.where(map_ > 2, 9, map_ > 0))
+        write_label_map(
+            tmp_path / "found" / f"{name}.png", np.where(map_ == 4, 0, map_ * 3), bits=16
+        )
+        rows += [f"{name},{3 * number},{'cat' if number < 3 else 'dog'},5" for number in (1, 2, 3)]
+    (tmp_path / "found" / "objects.csv").write_text("\n".join(rows))
+    return tmp_path
+
+
+VALUES = {"background": 0, "cat": 1, "dog": 9}
+
+
+def test_objects_of_several_classes_are_scored_class_by_class(classed):
+    def score(**changes):
+        given = {"classes": classed / "classes", "values": VALUES, **changes}
+        return score_object_folders(classed / "found", classed / "true", **given)
+
+    out = classed / "scores.csv"
+    scored = score(out=out)
+    means = {title: one["ap_50"].mean for title, one in scored.by_class.items()}
+    assert means == {"cat": 1, "dog": 0.5}
+    assert scored.estimates["ap_50"].mean == 0.75
+    assert scored.estimates["missed"].mean == 1
+    assert (scored.pooled.tp, scored.pooled.fn, scored.counts.bias.mean) == (6, 2, -1)
+    table = pl.read_csv(out)
+    assert table["class"].to_list() == ["cat", "cat", "dog", "dog"]
+    assert table["predicted_objects"].to_list() == [2, 2, 1, 1]
+    objects = classed / "found" / "objects.csv"
+    objects.write_text(objects.read_text().replace("a,3,cat", "a,3,dog"))
+    assert score().by_class["cat"]["missed"].mean == 0.5  # objects meet those of their own class
+    assert score().by_class["dog"]["added"].mean == 0.5
+    ignored = score(values={**VALUES, "dog": 7}, ignore=[9], names=["b"]).by_class
+    assert (ignored["cat"]["ap_50"].mean, ignored["dog"]["ap_50"]) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("b,6,cat", "b,60,cat", "no class of the object 6 of b"),
+        ("b,6,cat", "b,6,cot", r"line 6: object '6' of class 'cot'.*did you mean 'cat'"),
+        ("b,6,cat", "b,6.5,cat", "give whole numbers"),
+        ("class", "kind", "no column 'class'"),
+    ],
+)
+def test_a_table_of_classes_that_cannot_be_used(classed, old, new, message):
+    objects = classed / "found" / "objects.csv"
+    objects.write_text(objects.read_text().replace(old, new))
+    folders = classed / "found", classed / "true"
+    with pytest.raises(DataError, match=message):
+        score_object_folders(*folders, classes=classed / "classes", values=VALUES)
+
+
+def test_classes_that_do_not_fit_the_references(classed):
+    folders = classed / "found", classed / "true"
+    strange = {**VALUES, "dog": 7}
+    with pytest.raises(DataError, match="which no class has"):
+        score_object_folders(*folders, classes=classed / "classes", values=strange)
+    write_label_map(classed / "true" / "a.png", (touching(2)[1][0] > 0).astype(int))
+    with pytest.raises(DataError, match="lies in the classes"):
+        score_object_folders(*folders, classes=classed / "classes", values=VALUES)
+    (classed / "classes" / "a.png").unlink()
+    with pytest.raises(DataError, match="has no label map a; add it"):
+        score_object_folders(*folders, classes=classed / "classes", values=VALUES)
+    (classed / "found" / "objects.csv").unlink()
+    with pytest.raises(DataError, match=r"There is no .*objects\.csv"):
+        score_object_folders(*folders, classes=classed / "classes", values=VALUES)
+
+
+def test_the_verb_scores_classes(classed, monkeypatch):
+    monkeypatch.chdir(classed)
+    words = ["score", "found", "true", "--instances", "--classes", "classes"]
+    words += [word for name, value in VALUES.items() for word in ("--value", f"{name}={value}")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert all(title in done.output for title in ("cat", "dog", "all classes"))
+    assert CliRunner().invoke(app, [*words[:3], *words[4:]]).exit_code != 0  # no --instances
+
+
 def test_verbs(run, segmented, tmp_path, monkeypatch):
     folder, _ = segmented
     monkeypatch.chdir(tmp_path)

@@ -13,10 +13,11 @@ from PIL import Image
 from isthmus.cli.progress import LineProgress
 from isthmus.core.errors import SettingError
 from isthmus.models.planner import PLANNED, SegmenterPlan
-from isthmus.recipes import Recipe, find_recipe, parse_recipe, segmentation
+from isthmus.recipes import Recipe, find_recipe, instances, parse_recipe, segmentation
 from isthmus.recipes.runner import reopen_run, start_run
 from isthmus.training import Observer
 from support.discs import discs
+from support.touching import touching_recipe, write_touching
 
 SHORT = ("training.minutes=0.02", "data.values={background = 0, disc = 255}")
 
@@ -69,6 +70,21 @@ def test_a_run_keeps_what_was_planned_and_needs_no_other_plan(
     again = start_run(parse_recipe(run.recipe.to_toml(), "again"), tmp_path / "again")
     assert again.model.get_params() == run.model.get_params()
     assert reopen_run(tmp_path / "run").recipe == run.recipe
+
+
+def test_a_plan_of_single_objects_goes_by_their_pixel_classes(tmp_path: Path) -> None:
+    changes = ("plan=true", "training.minutes=0.02", "model.patch_size=32")
+    recipe = touching_recipe(write_touching(tmp_path / "data"), *changes)
+    left = {**recipe.model, **recipe.training}
+    dataset, parts = instances.read_data(recipe.data)
+    plan = instances.plan(recipe, dataset, parts)
+    assert plan.settings["size"] is None  # borders are thin, so that images keep their size
+    assert {"size", "batch_size", "patches", "precision"} < set(plan.settings) - left.keys()
+    whole = recipe.planned(plan)
+    assert whole.model["borders"] == recipe.model["borders"]
+    model = whole.build_model()
+    assert (model.kind, model.patch_size) == ("instance_segmenter", 32)
+    assert model.batch_size == plan.settings["batch_size"]
 
 
 def test_only_what_is_not_stated_is_left_open() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -195,6 +195,13 @@ def score(
             help="The files are instance maps: 0 is the background, each other number an object.",
         ),
     ] = False,
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Label maps of the reference objects' classes, by --value; those of predicted"
+            " objects stand in objects.csv beside their maps."
+        ),
+    ] = None,
     out: Annotated[
         Path, typer.Option(help="File (.csv, .parquet) of the scores of each case and class.")
     ] = Path("scores.csv"),
@@ -214,13 +221,18 @@ def score(
     from isthmus.recipes.volume_files import score_volumes
 
     if instances:
-        if value or labels is not None or ignore or spacing:
+        if labels is not None or spacing or (classes is None and (value or ignore)):
             raise SettingError(
                 "--value, --labels, --ignore and --spacing are for label maps; with --instances"
-                " leave them out."
+                " leave them out, but for --value and --ignore of those that --classes gives."
             )
-        _score_instances(predictions, references, names, groups, out)
+        reading = {"classes": classes, "values": class_values(value or []), "ignore": ignore or ()}
+        _score_instances(
+            predictions, references, out, names=names, groups=groups, **reading if classes else {}
+        )
         return
+    if classes is not None:
+        raise SettingError("--classes are those of single objects; give --instances too.")
     volumes = holds_volumes(references)
     _refuse(["--spacing"] if volumes and spacing else [])
     of_images = {} if volumes else {"spacing": _spacing(spacing)}
@@ -260,18 +272,19 @@ def score(
     typer.echo(f"Scores of each case: {out}")
 
 
-def _score_instances(
-    predictions: Path, references: Path, names: list[str] | None, groups: str | None, out: Path
-) -> None:
+def _score_instances(predictions: Path, references: Path, out: Path, **given: Any) -> None:
     from isthmus.metrics import INSTANCE_MEASURES
     from isthmus.recipes.score_objects import score_object_folders
 
-    scored = score_object_folders(predictions, references, names=names, groups=groups, out=out)
+    scored = score_object_folders(predictions, references, out=out, **given)
+    groups, several = given["groups"], len(scored.by_class) > 1
+    columns = scored.by_class | ({"all classes": scored.estimates} if several else {})
+    columns = columns or {"mean over the images": scored.estimates}
     show_table(
-        ["", "mean over the images"],
+        ["", *columns],
         [
-            [INSTANCE_MEASURES[name].title, str(estimate or "–")]
-            for name, estimate in scored.estimates.items()
+            [measure.title, *(str(column[name] or "–") for column in columns.values())]
+            for name, measure in INSTANCE_MEASURES.items()
         ],
     )
     typer.echo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
 from isthmus.core.errors import DataError, SettingError
-from isthmus.metrics.overlap import label_maps
+from isthmus.metrics.overlap import label_maps, nan_mean
 from isthmus.metrics.segmentation import Measure
 
 IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -31,6 +32,7 @@ INSTANCE_MEASURES = {
     "missed": Measure("objects missed", False),
     "added": Measure("objects added", False),
 }
+_SUMMED = {"count_error", "absolute_count_error", "split", "joined", "missed", "added"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,9 +233,49 @@ def _aggregated_jaccard(found: Overlaps) -> float:
     return _ratio(int(found.shared[best].sum()), union)
 
 
+def overlaps_by_class(
+    prediction: NDArray[Any],
+    predicted_classes: NDArray[Any],
+    reference: NDArray[Any],
+    classes: NDArray[Any],
+    count: int,
+) -> list[Overlaps]:
+    """The `overlaps` of each class from 1 to `count`: objects meet those of their own class.
+
+    Parameters
+    ----------
+    prediction, reference
+        Instance maps, see `overlaps`.
+    predicted_classes, classes
+        Of the same shapes: the class of the object of each pixel; where `classes` are below 0,
+        pixels do not count.
+    """
+    return [
+        overlaps(
+            np.where(predicted_classes == label, prediction, 0),
+            np.where(classes < 0, -1, np.where(classes == label, reference, 0)),
+        )
+        for label in range(1, count + 1)
+    ]
+
+
 def values_of(scores: InstanceScores) -> dict[str, float]:
     """Scores by the name of the measure."""
     return {field.name: getattr(scores, field.name) for field in fields(scores)}
+
+
+def mean_of_classes(found: Sequence[Overlaps]) -> dict[str, float]:
+    """By the name of the measure the mean over the classes that have a score.
+
+    Objects that are split, joined, missed or added, and errors of counts, are those of all classes
+    together.
+    """
+    cases = [values_of(scores_of(one)) for one in found]
+    columns = {name: np.array([one[name] for one in cases]) for name in INSTANCE_MEASURES}
+    return {
+        name: float(values.sum() if name in _SUMMED else nan_mean(values))
+        for name, values in columns.items()
+    }
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -15,8 +15,8 @@ from torch import Tensor
 from isthmus.core.errors import DataError
 from isthmus.core.labels import IGNORED
 from isthmus.core.registry import Spec
-from isthmus.core.settings import Fraction, PositiveInt
-from isthmus.inference.borders import BORDERS, Relief
+from isthmus.core.settings import Fraction, PositiveFloat, PositiveInt
+from isthmus.inference.borders import BORDERS, Borders, Relief
 from isthmus.inference.instances import Cut, Instances, cut_objects
 from isthmus.metrics.instances import instance_scores
 from isthmus.models._base import MODELS
@@ -26,8 +26,8 @@ from isthmus.models.segmenter import Segmenter
 from isthmus.training import Checkpoints, Observer
 
 Array = NDArray[Any]
-_SEEDS = (0.5, 0.4, 0.6, 0.7, 0.8, 0.9)  # of the same score the first is taken
-_PROBABILITIES = (0.5, 0.4, 0.6)
+_RISES = (1.0, 0.5, 1.5, 2.0, 3.0)  # of the same score the first is taken
+_PROBABILITIES = (0.5, 0.4, 0.6, 0.7)
 _TRIED = 32  # images at most on which a cut is chosen
 _CUT = "cut"
 
@@ -39,18 +39,20 @@ class InstanceSegmenter(Segmenter):
 
     `borders` makes pixel classes of the objects, so that touching ones can be told apart. The
     network learns these, and of their probabilities a relief is made, which is high inside of
-    objects and low between them; connected pixels above a height are the seeds of the objects.
+    objects and low between them; its maxima are the seeds of the objects, see
+    `isthmus.inference.instances.cut_objects`.
 
     Parameters
     ----------
     borders
         Of `isthmus.inference.borders.BORDERS`.
-    seed_height
-        Height from which on pixels are a seed. By default the value from 0.4 to 0.9 with the
-        greatest mean TP / (TP + FP + FN) (`isthmus.metrics.INSTANCE_MEASURES`) on the validation
-        images, or on those of the training if there are none, on 32 at most.
+    seed_rise
+        Pixels that a seed rises above the way to any higher one: larger joins, smaller splits. By
+        default the value from 0.5 to 3 with the greatest mean TP / (TP + FP + FN)
+        (`isthmus.metrics.INSTANCE_MEASURES`) on the validation images, or on those of the training
+        if there are none, on 32 at most.
     object_probability
-        Least probability of any object at its pixels; by default chosen likewise, 0.4 to 0.6.
+        Least probability of any object at its pixels; by default chosen likewise, 0.4 to 0.7.
     smallest
         Pixels of the smallest object; by default the area that one object of a hundred in the
         training images does not reach.
@@ -65,11 +67,10 @@ class InstanceSegmenter(Segmenter):
     """
 
     borders: Annotated[Spec, BORDERS] = "class"
-    seed_height: Fraction | None = None
+    seed_rise: PositiveFloat | None = None
     object_probability: Fraction | None = None
     smallest: PositiveInt | None = None
 
-    plannable: ClassVar[bool] = False
     task: ClassVar[str] = "instances"
 
     def _take_settings(self, own: dict[str, Any]) -> None:
@@ -115,11 +116,7 @@ class InstanceSegmenter(Segmenter):
 
         def pairs(some: _Examples) -> tuple[list[Array], list[Array]]:
             labels = check_maps(some.labels, some.images, len(names))
-            maps = [
-                np.where(label < 0, label, borders.targets(objects, label, len(names) - 1))
-                for objects, label in zip(some.objects, labels, strict=True)
-            ]
-            return some.images, maps
+            return some.images, pixel_maps(borders, some.objects, labels, len(names) - 1)
 
         super().fit(
             *pairs(taught),
@@ -135,11 +132,11 @@ class InstanceSegmenter(Segmenter):
     def _choose_cut(self, some: _Examples, smallest: int) -> None:
         """Take the cut with the greatest mean score on some images."""
         own = self.settings_
-        seeds, probabilities = (
+        rises, probabilities = (
             tried if own[name] is None else (own[name],)
-            for name, tried in (("seed_height", _SEEDS), ("object_probability", _PROBABILITIES))
+            for name, tried in (("seed_rise", _RISES), ("object_probability", _PROBABILITIES))
         )
-        cuts = [Cut(*both, own["smallest"] or smallest) for both in product(seeds, probabilities)]
+        cuts = [Cut(*both, own["smallest"] or smallest) for both in product(rises, probabilities)]
         totals = np.zeros(len(cuts))
         places = np.unique(np.linspace(0, len(some.images) - 1, _TRIED).astype(int))
         for place in places if len(cuts) > 1 else ():
@@ -162,8 +159,8 @@ class InstanceSegmenter(Segmenter):
         return {_CUT: (len(fields(Cut)),)}
 
     def _take_numbers(self, numbers: dict[str, Array]) -> None:
-        seed, probability, smallest = numbers[_CUT].tolist()
-        self.cut_ = Cut(seed, probability, int(smallest))
+        rise, probability, smallest = numbers[_CUT].tolist()
+        self.cut_ = Cut(rise, probability, int(smallest))
 
     # -- using ------------------------------------------------------------------------------
 
@@ -191,6 +188,16 @@ class InstanceSegmenter(Segmenter):
     def relief(self, probabilities: NDArray[np.float32]) -> Relief:
         """What objects are cut from, by the probabilities of the pixel classes of one image."""
         return self._borders.relief(probabilities, len(self.data_["class_names"]) - 1)
+
+
+def pixel_maps(
+    borders: Borders, objects: Sequence[Array], classes: Sequence[Array], count: int
+) -> list[NDArray[np.int16]]:
+    """Label maps of pixel classes (`Borders.targets`), -1 where `classes` are."""
+    return [
+        np.where(label < 0, np.int16(IGNORED), borders.targets(one, label, count))
+        for one, label in zip(objects, classes, strict=True)
+    ]
 
 
 class _Examples(NamedTuple):

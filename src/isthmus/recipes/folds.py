@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.core.errors import SettingError
 from isthmus.data import PairSet
 from isthmus.data.fingerprint import fingerprint
 from isthmus.metrics.overlap import nan_mean
 from isthmus.models import MODELS, Ensemble, load
-from isthmus.recipes import segmentation
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.predicting import predict
 from isthmus.recipes.runner import (
+    TASKS,
     Run,
     has_recipe,
     read_recipe,
     start_run,
     with_whole_paths,
 )
-from isthmus.recipes.schema import DataSettings, Recipe
-from isthmus.recipes.shares import measure_shares, share_errors, share_facts
+from isthmus.recipes.schema import Recipe
 from isthmus.training import Observer
 
+Array = NDArray[Any]
 _SINGLE = "single folds, mean"
 
 
@@ -69,8 +70,9 @@ def train_folds(
     DataError
         If there are fewer samples, or groups, than folds.
     """
-    if MODELS[recipe.model["kind"]].task != "segmentation":
-        raise SettingError("Folds are for segmenters; train this recipe without --folds.")
+    task = TASKS[MODELS[recipe.model["kind"]].task]
+    if not hasattr(task, "score_ensemble"):
+        raise SettingError("Folds are for segmenters of images; train this recipe without --folds.")
     if count < 2:
         raise SettingError(f"--folds takes 2 or more, not {count}.")
     recipe = with_whole_paths(recipe)
@@ -81,13 +83,15 @@ def train_folds(
         if not (place / "evaluation.json").is_file():
             own = of_fold(recipe, (number, count))
             finished(start_run(own, place, resume=has_recipe(place), observers=observers))
-    dataset, parts = segmentation.read_data(recipe.data)
+    dataset, parts = task.read_data(recipe.data)
     single = [Evaluation.load(place) for place in places]
     if len(parts.test):
         test = dataset.subset(parts.test)
-        evaluation = _of_ensemble(places, test, single, recipe.data)
+        ensemble = Ensemble([load(place) for place in places])
+        scores, facts = task.score_ensemble(ensemble, test, recipe.data)
+        evaluation = _beside_single(scores, facts, single, test)
     else:
-        evaluation = _pooled(single)
+        evaluation = _pooled(single, task.SUMMED)
     evaluation.save(folder)
     return evaluation
 
@@ -125,15 +129,10 @@ def _refuse_other(recipe: Recipe, folder: Path, count: int, resume: bool) -> Non
             )
 
 
-def _of_ensemble(
-    places: Sequence[Path], test: PairSet, single: Sequence[Evaluation], data: DataSettings
+def _beside_single(
+    scores: dict[str, Array], facts: dict[str, float], single: Sequence[Evaluation], test: PairSet
 ) -> Evaluation:
     """Scores of all folds together on the test part, beside the mean of the folds by case."""
-    asked = data.measures
-    found = predict(Ensemble([load(place) for place in places]), test, asked)
-    own = segmentation.columns(found.scores, found.maps, test, asked) | found.columns
-    shares = measure_shares(found.maps, test, data.shares)
-    own |= share_errors(shares)
     means = {
         method: {
             measure: np.apply_along_axis(
@@ -143,28 +142,30 @@ def _of_ensemble(
         }
         for method, columns in single[0].values.items()
     }
-    values = {"model": own, _SINGLE: means.pop("model"), **means}
-    facts = segmentation.failures(found.scores) | {"seconds per image": found.seconds / len(test)}
-    facts |= share_facts(shares, test.groups)
+    values = {"model": scores, _SINGLE: means.pop("model"), **means}
     return Evaluation(values, test.groups, single[0].data, facts)
 
 
-def _pooled(single: Sequence[Evaluation]) -> Evaluation:
-    """Scores of all cases, each by the training that had not seen it."""
+def _pooled(single: Sequence[Evaluation], summed: Sequence[str]) -> Evaluation:
+    """Scores of all cases, each by the training that had not seen it; some facts are sums."""
     values = {
         method: {
-            measure: np.concatenate([one.values[method][measure] for one in single])
-            for measure in columns
+            measure: np.concatenate([_column(one, method, measure) for one in single])
+            for measure in dict.fromkeys(name for one in single for name in one.values[method])
         }
-        for method, columns in single[0].values.items()
+        for method in single[0].values
     }
     groups = [one.groups for one in single if one.groups is not None]
     parts = "".join(one.data for one in single).encode()
-    facts = {name: sum(one.facts[name] for one in single) for name in segmentation.failures([])}
     return Evaluation(
         values,
         np.concatenate(groups) if groups else None,
         fingerprint(np.frombuffer(parts, np.uint8)),
-        facts,
+        {name: sum(one.facts[name] for one in single) for name in summed},
         "held-out",
     )
+
+
+def _column(evaluation: Evaluation, method: str, measure: str) -> Array:
+    """A measure of all cases, NaN where the fold has none: of a kind of images, say."""
+    return evaluation.values[method].get(measure, np.full(evaluation.cases, np.nan))

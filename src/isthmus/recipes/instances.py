@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.data import InstanceSet, Split, read_instances
+from isthmus.data import InstanceSet, PairSet, Split, read_instances
+from isthmus.inference.borders import BORDERS
 from isthmus.inference.instances import Instances
 from isthmus.metrics import agreement
 from isthmus.metrics.instances import (
@@ -17,19 +19,22 @@ from isthmus.metrics.instances import (
     Matches,
     Overlaps,
     match,
-    overlaps,
+    mean_of_classes,
+    overlaps_by_class,
     scores_of,
-    values_of,
 )
-from isthmus.metrics.overlap import nan_mean
+from isthmus.models import Ensemble, InstanceSegmenter, Segmenter
+from isthmus.models.instance_segmenter import pixel_maps
+from isthmus.models.planner import SegmenterPlan
 from isthmus.recipes import segmentation
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.schema import DataSettings
+from isthmus.recipes.schema import DataSettings, Recipe
 from isthmus.recipes.thresholding import best_distance, otsu_components, otsu_watershed
 
 Array = NDArray[Any]
 _OF_PARTS = ("ap_50", "ap_mean")  # given for each class and each kind of images too
 _FAILURES = ("split", "joined", "missed", "added")
+SUMMED = ()  # facts of folds that add up to that of all
 
 
 def read_data(settings: DataSettings) -> tuple[InstanceSet, Split]:
@@ -54,6 +59,26 @@ def fit(model: Any, dataset: InstanceSet, parts: Split, **options: Any) -> None:
         validation=held_out,
         **options,
     )
+
+
+def plan(recipe: Recipe, dataset: InstanceSet, parts: Split) -> SegmenterPlan:
+    """Pick what a recipe leaves open by the pixel classes, see `plan_segmenter`.
+
+    Borders are thin, so that images keep their size; the insides say how large pieces are.
+    """
+    borders = BORDERS.build(recipe.model["borders"])
+    names = dataset.class_names
+    maps = pixel_maps(borders, dataset.objects, dataset.masks, len(names) - 1)
+    pixels = PairSet(
+        dataset.name,
+        dataset.images,
+        tuple(maps),
+        dataset.names,
+        tuple(borders.pixel_classes(names)),
+    )
+    own = {one.name for one in fields(InstanceSegmenter)} - {one.name for one in fields(Segmenter)}
+    model = {name: value for name, value in recipe.model.items() if name not in own}
+    return segmentation.plan(recipe.model_copy(update={"model": model}), pixels, parts)
 
 
 def describe(model: Any, dataset: InstanceSet, settings: DataSettings) -> None:
@@ -86,28 +111,17 @@ class Cases(NamedTuple):
     found: list[list[Overlaps]]
 
     def columns(self, test: InstanceSet) -> dict[str, NDArray[np.float64]]:
-        """By measure the mean over the classes of each image; some by class and by kind too.
-
-        Objects that are split, joined, missed or added, and errors of counts, are those of all
-        classes together.
-        """
-        cases = [[values_of(scores_of(one)) for one in classes] for classes in self.found]
-        summed = {"count_error", "absolute_count_error", *_FAILURES}
-        found = {
-            name: np.array(
-                [
-                    (np.sum if name in summed else nan_mean)(np.array([one[name] for one in case]))
-                    for case in cases
-                ]
-            )
-            for name in INSTANCE_MEASURES
-        }
+        """The `mean_of_classes` of each image by measure; some measures by class and kind too."""
+        cases = [mean_of_classes(one) for one in self.found]
+        found = {name: np.array([case[name] for case in cases]) for name in INSTANCE_MEASURES}
         titles = test.class_names[1:] if len(test.class_names) > 2 else ()
         for name in _OF_PARTS:
             for kind in _kinds(test):
                 found[f"{name}/{kind}"] = np.where(test.kinds == kind, found[name], np.nan)
             for place, title in enumerate(titles):
-                found[f"{name}/{title}"] = np.array([case[place][name] for case in cases])
+                found[f"{name}/{title}"] = np.array(
+                    [getattr(scores_of(case[place]), name) for case in self.found]
+                )
         return found
 
     def counts(self) -> tuple[Array, Array]:
@@ -133,11 +147,9 @@ def evaluate(model: Any, train: InstanceSet, test: InstanceSet, part: str = "tes
     matched objects is also given of each class where there are several, and of each kind of images.
     The facts pool all objects, as some publications do, and compare the counts.
     """
-    began = time.perf_counter()
-    own = model.predict_objects(test.images)
-    seconds = (time.perf_counter() - began) / len(test)
+    own, facts = _scored(model, model.objects_of, test)
     methods = {
-        "model": _cases(own, test),
+        "model": own,
         "untrained network": _cases(model.untrained().predict_objects(test.images), test),
     }
     if len(test.class_names) == 2:
@@ -146,9 +158,28 @@ def evaluate(model: Any, train: InstanceSet, test: InstanceSet, part: str = "tes
             for name, maps in _by_threshold(train, test, model.cut_.smallest)
         }
     values = {method: cases.columns(test) for method, cases in methods.items()}
-    facts = {**_facts(methods["model"], test), "seconds per image": seconds}
-    details = case_columns(methods["model"], values["model"], test)
+    details = case_columns(own, values["model"], test)
     return Evaluation(values, test.groups, test.fingerprint(), facts, part, details)
+
+
+def score_ensemble(
+    ensemble: Ensemble, test: InstanceSet, settings: DataSettings
+) -> tuple[dict[str, Array], dict[str, float]]:
+    """Scores of several models as one, by measure, and facts; objects are cut as by the first."""
+    first: Any = ensemble.members[0]
+    cases, facts = _scored(ensemble, first.objects_of, test)
+    return cases.columns(test), facts
+
+
+def _scored(
+    model: Any, objects_of: Callable[[NDArray[np.float32]], Instances], test: InstanceSet
+) -> tuple[Cases, dict[str, float]]:
+    """The objects of what predicts pixel classes, and facts; one image's are held at a time."""
+    began = time.perf_counter()
+    own = [objects_of(model.predict_proba([image])[0]) for image in test.images]
+    seconds = (time.perf_counter() - began) / len(test)
+    cases = _cases(own, test)
+    return cases, {**_facts(cases, test), "seconds per image": seconds}
 
 
 def _by_threshold(
@@ -165,25 +196,18 @@ def _of_one_class(map_: NDArray[np.int32]) -> Instances:
 
 def _cases(predicted: Sequence[Instances], test: InstanceSet) -> Cases:
     """Objects meet those of their own class; pixels to ignore count nowhere."""
-    classes = range(1, len(test.class_names))
+    count = len(test.class_names) - 1
     return Cases(
         [
-            [
-                overlaps(
-                    np.where(one.class_map == label, one.map, 0),
-                    np.where(mask < 0, -1, np.where(mask == label, objects, 0)),
-                )
-                for label in classes
-            ]
+            overlaps_by_class(one.map, one.class_map, objects, mask, count)
             for one, objects, mask in zip(predicted, test.objects, test.masks, strict=True)
         ]
     )
 
 
 def _kinds(test: InstanceSet) -> list[str]:
-    """Kinds of the images, where there are several."""
-    kinds = [] if test.kinds is None else np.unique(test.kinds).tolist()
-    return kinds if len(kinds) > 1 else []
+    """Kinds of the images, where these are known."""
+    return [] if test.kinds is None else list(np.unique(test.kinds).tolist())
 
 
 def _facts(cases: Cases, test: InstanceSet) -> dict[str, float]:

@@ -15,13 +15,14 @@ from isthmus.data import overlay, write_label_map, write_table
 from isthmus.data.pixels import convert
 from isthmus.inference.instances import Instances
 from isthmus.recipes.restore import write_image
+from isthmus.recipes.score_objects import OBJECTS
 
 if TYPE_CHECKING:
     from isthmus.models import Ensemble
     from isthmus.recipes.segment import Wanted
 
 Array = NDArray[Any]
-OBJECTS, COUNTS = "objects.csv", "counts.csv"
+COUNTS = "counts.csv"
 _MOST = {".png": 2**16 - 1}  # objects that a format can number; TIFF takes 32 bits
 
 

@@ -148,7 +148,7 @@ def paired(
         As of `score_folders`.
     """
     found, wanted = chosen_names(
-        _by_name(predictions), _by_name(references), names, predictions, references
+        pages_by_name(predictions), pages_by_name(references), names, predictions, references
     )
     headers = {
         name: (page.header(), found[name].header() if name in found else None)
@@ -165,7 +165,7 @@ def paired(
     )
 
 
-def _by_name(source: Path) -> dict[str, Page]:
+def pages_by_name(source: Path) -> dict[str, Page]:
     """Label maps of a folder, by their names without suffix."""
     if not source.exists():
         raise DataError(f"There is no folder {source}; give one of label maps.")

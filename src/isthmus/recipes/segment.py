@@ -24,9 +24,10 @@ from isthmus.models import Ensemble
 from isthmus.recipes.apply import FILES, refuse_target
 from isthmus.recipes.folds import fold_folders
 from isthmus.recipes.inputs import load_segmenter
-from isthmus.recipes.object_files import COUNTS, OBJECTS, ObjectWriter
+from isthmus.recipes.object_files import COUNTS, ObjectWriter
 from isthmus.recipes.pages import HeldPage, pages_of
 from isthmus.recipes.restore import write_image
+from isthmus.recipes.score_objects import OBJECTS
 
 Image = NDArray[Any]  # (H, W) or (C, H, W)
 AREAS, REVIEW = "areas.csv", "review.csv"

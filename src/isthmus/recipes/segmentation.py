@@ -22,6 +22,7 @@ from isthmus.metrics import (
     mean_iou,
     membrane_scores,
 )
+from isthmus.models import Ensemble
 from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.inputs import column_names
@@ -41,6 +42,7 @@ Labels = NDArray[np.int16]
 # What is asked for, by its name in `isthmus.metrics`.
 _OF_CELLS = {"adapted_rand_error": "adapted Rand error", "variation_of_information": "VI"}
 _COMMON = (128, 128)  # size in which label maps are averaged
+SUMMED = ("structures missed as a whole", "structures seen where there are none")
 
 
 def read_data(settings: DataSettings) -> tuple[PairSet, Split]:
@@ -236,6 +238,18 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     return Evaluation(values, test.groups, test.fingerprint(), facts, part, details, own)
 
 
+def score_ensemble(
+    ensemble: Ensemble, test: PairSet, settings: DataSettings
+) -> tuple[dict[str, Array], dict[str, float]]:
+    """Scores of several segmenters as one, by measure, and facts; see `evaluate`."""
+    asked = settings.measures
+    found = predict(ensemble, test, asked)
+    shares = measure_shares(found.maps, test, settings.shares)
+    scores = columns(found.scores, found.maps, test, asked) | found.columns | share_errors(shares)
+    facts = {**failures(found.scores), "seconds per image": found.seconds / len(test)}
+    return scores, facts | share_facts(shares, test.groups)
+
+
 def columns(
     cases: list[SegmentationScores],
     maps: list[Labels],
@@ -297,12 +311,8 @@ def case_columns(
 
 def failures(cases: list[SegmentationScores]) -> dict[str, float]:
     """How many structures were missed as a whole, and seen where there are none."""
-    return {
-        "structures missed as a whole": float(sum(case.missed.sum() for case in cases)),
-        "structures seen where there are none": float(
-            sum(case.false_positives.sum() for case in cases)
-        ),
-    }
+    counts = [(case.missed.sum(), case.false_positives.sum()) for case in cases]
+    return dict(zip(SUMMED, np.sum(counts, 0, float).tolist(), strict=True))
 
 
 def _by_place(train: PairSet, test: PairSet) -> list[Labels]:

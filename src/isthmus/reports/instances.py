@@ -50,7 +50,7 @@ def facts(run: Run) -> list[Fact]:
     return [
         *segmentation.facts(run),
         (f"{sum(counts):,}", f"objects, {min(counts)} to {max(counts)} in an image"),
-        (f"{cut.seed:.2g}", "height from which on pixels are a seed"),
+        (f"{cut.rise:.2g}", "pixels that a seed rises above the way to a higher one"),
         (f"{cut.object:.2g}", "least probability of an object"),
         (f"{cut.smallest}", "pixels of the smallest object"),
     ]
