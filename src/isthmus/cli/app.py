@@ -12,6 +12,7 @@ from isthmus.cli import (
     compress,
     data,
     demo,
+    export,
     outliers,
     plausibility,
     quantify,
@@ -65,6 +66,7 @@ app.command()(quantify.quantify)
 app.command()(codes.encode)
 app.command()(codes.decode)
 app.command()(codes.reconstruct)
+app.command()(export.export)
 app.command()(walks.sample)
 app.command()(walks.interpolate)
 app.command()(walks.traverse)
