@@ -131,7 +131,7 @@ def test_it_runs_without_torch_on_images_of_any_size(kind: str, tmp_path: Path) 
     torch.onnx.export(network, given, path, dynamo=False, dynamic_axes=axes, **names)
     session = runtime.InferenceSession(path)
     stride = network.stride
-    for size in [(24, 24), (1, 1), (3, 5), (stride, 2 * stride), (41, 2), (37, 90)]:
+    for size in [(24, 24), (1, 1), (3, 5), (stride, 2 * stride), (41, 2)]:
         x = images(3, 2, *size)
         (logits,) = session.run(None, {"x": x.numpy()})
         torch.testing.assert_close(torch.from_numpy(logits), network(x), rtol=1e-4, atol=1e-5)
