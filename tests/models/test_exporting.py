@@ -19,15 +19,16 @@ from numpy.typing import NDArray
 
 import isthmus
 from isthmus.core.errors import DataError, ModelFileError, SettingError
-from isthmus.inference.graphs import OPSET, graph_checksum
+from isthmus.inference.onnx_files import OPSET, graph_checksum
 from isthmus.models import _exported as exported_module
-from isthmus.models import export_onnx, exporting, model_fingerprint
+from isthmus.models import _parts, export_onnx, model_fingerprint
 from support.discs import discs
 from support.models import CASES, fit, quick
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 Array = NDArray[Any]
+SOME = np.random.default_rng(0).random((3, 8, 8))
 CONDITIONAL = {"kind": "variational_autoencoder", "conditional": True}
 FILES = {
     "network unet": {"encoder", "decoder", "autoencoder"},
@@ -343,6 +344,8 @@ def test_documents_that_do_not_fit_are_refused(out: Path, monkeypatch: pytest.Mo
         "unknown key 'more'": lambda told: told.update(more=1),
         "the key 'numbers' is missing": lambda told: told.pop("numbers"),
         "numbers of 'code.mean'": lambda told: told["numbers"]["code.mean"].pop(),
+        "50 numbers of 'code.std'": lambda told: told["numbers"].update({"code.std": [1.0] * 50}),
+        "4 numbers of 'code.std'": lambda told: told["numbers"].update({"code.std": [1e99] * 4}),
         "numbers of 'other'": lambda told: told["numbers"].update(other=[1.0]),
         "Unknown model 'autoencodr'": lambda told: told["model"].update(kind="autoencodr"),
         "where sample tensor(float)": lambda told: told["model"].update(sample_shape=[8, 9]),
@@ -385,6 +388,35 @@ def test_any_other_bytes_are_refused(
     refuse(path, "model.onnx")
 
 
+@pytest.fixture(scope="module")
+def codes(whole: Path) -> Array:
+    """What its encoder makes of `SOME`."""
+    return np.asarray(isthmus.load(whole).transform(SOME))
+
+
+@settings(max_examples=20)
+@given(st.data())
+def test_no_changed_byte_goes_unseen(
+    whole: Path, codes: Array, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """It is refused, or of no effect, as in the name of what wrote the file."""
+    content = bytearray((whole / "encoder.onnx").read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= data.draw(st.integers(1, 255))
+    path = tmp_path_factory.mktemp("changed") / "encoder.onnx"
+    path.write_bytes(content)
+    with suppress(ModelFileError):
+        np.testing.assert_array_equal(isthmus.load(path).transform(SOME), codes)
+
+
+def test_texts_that_are_no_texts_are_refused(out: Path) -> None:
+    path = out / "encoder.onnx"
+    content = path.read_bytes()
+    place = content.index(b"isthmus-onnx-1")
+    path.write_bytes(content[:place] + b"\xff" + content[place + 1 :])
+    refuse(path, "was not written by isthmus export")
+
+
 # -- writing ----------------------------------------------------------------------------------
 
 
@@ -392,7 +424,7 @@ def test_nothing_is_written_where_it_differs(
     digits: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = fitted(digits[:60])
-    monkeypatch.setattr(exporting, "TOLERANCE", 0.0)
+    monkeypatch.setattr(_parts, "TOLERANCE", 0.0)
     with pytest.raises(SettingError, match=r"differs from PyTorch's by .* nothing was written"):
         export_onnx(model, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
@@ -423,8 +455,8 @@ def _forest() -> Any:
 def test_8_bits_are_kept_where_they_are_faster(
     least: float, kept: bool, digits: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "_FASTER", least)
-    monkeypatch.setattr(exporting, "INT8_TOLERANCE", 0.1)
+    monkeypatch.setattr(_parts, "_FASTER", least)
+    monkeypatch.setattr(_parts, "INT8_TOLERANCE", 0.1)
     model = fitted(
         digits[:300], "stacked_autoencoder", network={"kind": "dense", "hidden_sizes": []}
     )
@@ -441,8 +473,8 @@ def test_8_bits_are_kept_where_they_are_faster(
 def test_8_bits_that_differ_are_not_kept(
     digits: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "_FASTER", 0.0)
-    monkeypatch.setattr(exporting, "INT8_TOLERANCE", 1e-9)
+    monkeypatch.setattr(_parts, "_FASTER", 0.0)
+    monkeypatch.setattr(_parts, "INT8_TOLERANCE", 1e-9)
     written = export_onnx(fitted(digits[:60]), tmp_path / "out", int8=True)
     assert not any(one.int8.kept for one in written if one.int8)
     assert "so it stays in 32" in str(written[0].int8)

@@ -7,24 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
-from torch import Tensor, from_numpy
+from torch import Tensor
 
 import isthmus
 from isthmus.core.errors import IsthmusError, ModelFileError
 from isthmus.core.registry import explain
 from isthmus.core.settings import NonNegativeInt
 from isthmus.data.scaling import NoScaling, Scaling
-from isthmus.inference.graphs import (
-    Graph,
-    GraphNetwork,
-    Session,
-    autoencoder_graphs,
-    class_graphs,
-    graph_checksum,
-    read_graph,
-)
+from isthmus.inference.graphs import GraphNetwork, autoencoder_graphs, class_graphs
+from isthmus.inference.onnx_files import Graph, Session, graph_checksum, read_graph
 from isthmus.models._base import MODELS
 from isthmus.models._files import Document, SavedModel
 from isthmus.networks import Network
@@ -87,13 +80,13 @@ class _ExportedModel(SavedModel):
         }
 
     def _number(self, name: str, expected: Tensor | None) -> Tensor:
-        numbers = np.array(self.export.numbers[name], np.float32)
-        if expected is None or numbers.size != expected.numel():
+        numbers = torch.tensor(self.export.numbers[name])
+        if expected is None or numbers.numel() != expected.numel() or not numbers.isfinite().all():
             raise ModelFileError(
-                f"{self.folder} tells {numbers.size} numbers of '{name}', which do not fit the"
+                f"{self.folder} tells {len(numbers)} numbers of '{name}', which do not fit the"
                 " model; export it again."
             )
-        return from_numpy(numbers.reshape(tuple(expected.shape)))
+        return numbers.reshape(expected.shape)
 
 
 def graphs_of(model: Any) -> dict[str, dict[str, Graph]]:
@@ -138,7 +131,7 @@ def load_exported(path: Path) -> Any:
         model = read_graph(file)
         told = {entry.key: entry.value for entry in model.metadata_props}
         name, text = told.get(NAME_KEY, ""), told.get(KEY, "")
-        if not text:
+        if not (text and isinstance(text, str) and isinstance(name, str)):  # or bytes
             raise ModelFileError(f"{file} was not written by isthmus export; give one that was.")
         if told.get(CHECKSUM_KEY) != graph_checksum(model, name + text):
             raise ModelFileError(
