@@ -48,6 +48,7 @@ format: .venv/.test
 bench: .venv/.bench
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/tiled.py
+	$(BIN)/python benchmarks/export.py
 
 reproduce: .venv/.test
 	$(BIN)/python benchmarks/reproduce.py "$(ONLY)"

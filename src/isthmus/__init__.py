@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         StackedAutoencoder,
         VariationalAutoencoder,
         VolumeSegmenter,
+        export_onnx,
         load,
     )
 
@@ -46,6 +47,7 @@ _HOMES = {
     "StackedAutoencoder": "isthmus.models",
     "VariationalAutoencoder": "isthmus.models",
     "VolumeSegmenter": "isthmus.models",
+    "export_onnx": "isthmus.models",
     "load": "isthmus.models",
 }
 
@@ -64,6 +66,7 @@ __all__ = [
     "VariationalAutoencoder",
     "VolumeSegmenter",
     "__version__",
+    "export_onnx",
     "load",
 ]
 

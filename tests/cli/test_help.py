@@ -47,6 +47,7 @@ def test_the_verbs_are_these() -> None:
         "encode",
         "decode",
         "reconstruct",
+        "export",
         "sample",
         "interpolate",
         "traverse",

@@ -24,32 +24,10 @@ from isthmus import Autoencoder
 from isthmus.core.errors import ModelFileError, SettingError, StorageError
 from isthmus.core.files import sha256
 from isthmus.models import _files, model_fingerprint
-from isthmus.networks import NETWORKS
 from isthmus.training import tensors as tensors_module
-from support.models import KINDS, fit, quick
-from support.networks import SMALL as SMALL_NETWORKS
+from support.models import CASES, fit, quick
 
 Array = NDArray[Any]
-CASES: dict[str, dict[str, Any]] = {
-    **{kind: {"kind": kind} for kind in KINDS},
-    **{
-        f"network {kind}": {
-            "kind": "autoencoder",
-            "network": {"kind": kind, **SMALL_NETWORKS.get(kind, {})},
-        }
-        for kind in NETWORKS
-    },
-    "network unet": {"kind": "autoencoder", "network": {"kind": "unet", "skips": "none"}},
-    "map as code": {
-        "kind": "autoencoder",
-        "network": {"kind": "convolutional", "channels": [4, 6], "down": "pool", "up": "bicubic"},
-        "code_size": (3, 2, 2),
-        "patience": 1,
-    },
-    "largest units": {"kind": "sparse_autoencoder", "method": "batch_top_k"},
-    "head": {"kind": "class_encoder", "classification_weight": 1.0},
-    "tied": {"kind": "autoencoder", "network": {"kind": "dense", "tied": True}, "scaling": "unit"},
-}
 
 
 def fitted(samples: Array, kind: str = "autoencoder", **settings: Any) -> Any:

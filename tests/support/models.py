@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from isthmus.models import MODELS
+from isthmus.networks import NETWORKS
+from support.networks import SMALL
 
 Array = NDArray[Any]
 KINDS = sorted(kind for kind in MODELS if MODELS[kind].task == "autoencoding")
@@ -17,6 +19,29 @@ LEARNING = {"epochs": 10, "batch_size": 64, "learning_rate": 1e-2}  # enough on 
 _FEW_EPOCHS: dict[str, dict[str, Any]] = {
     "stacked_autoencoder": {"pretraining_epochs": 1, "classifier_epochs": 1}
 }
+
+
+CASES: dict[str, dict[str, Any]] = {
+    **{kind: {"kind": kind} for kind in KINDS},
+    **{
+        f"network {kind}": {
+            "kind": "autoencoder",
+            "network": {"kind": kind, **SMALL.get(kind, {})},
+        }
+        for kind in NETWORKS
+    },
+    "network unet": {"kind": "autoencoder", "network": {"kind": "unet", "skips": "none"}},
+    "map as code": {
+        "kind": "autoencoder",
+        "network": {"kind": "convolutional", "channels": [4, 6], "down": "pool", "up": "bicubic"},
+        "code_size": (3, 2, 2),
+        "patience": 1,
+    },
+    "largest units": {"kind": "sparse_autoencoder", "method": "batch_top_k"},
+    "head": {"kind": "class_encoder", "classification_weight": 1.0},
+    "tied": {"kind": "autoencoder", "network": {"kind": "dense", "tied": True}, "scaling": "unit"},
+}
+"""Settings of small models that differ in what is saved, by their names."""
 
 
 def quick(kind: str, **settings: Any) -> Any:

@@ -12,6 +12,7 @@ from isthmus.cli import (
     compress,
     data,
     demo,
+    export,
     outliers,
     plausibility,
     quantify,
@@ -66,6 +67,7 @@ app.command()(quantify.quantify)
 app.command()(codes.encode)
 app.command()(codes.decode)
 app.command()(codes.reconstruct)
+app.command()(export.export)
 app.command()(walks.sample)
 app.command()(walks.interpolate)
 app.command()(walks.traverse)

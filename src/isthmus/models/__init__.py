@@ -8,6 +8,7 @@ from isthmus.models.class_encoder import ClassEncoder
 from isthmus.models.contractive import ContractiveAutoencoder
 from isthmus.models.denoising import DenoisingAutoencoder
 from isthmus.models.ensemble import Ensemble
+from isthmus.models.exporting import export_onnx
 from isthmus.models.instance_segmenter import InstanceSegmenter
 from isthmus.models.linear import LinearAutoencoder
 from isthmus.models.planner import SegmenterPlan, plan_segmenter
@@ -35,6 +36,7 @@ __all__ = [
     "StackedAutoencoder",
     "VariationalAutoencoder",
     "VolumeSegmenter",
+    "export_onnx",
     "load",
     "model_fingerprint",
     "plan_segmenter",

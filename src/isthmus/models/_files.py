@@ -143,6 +143,9 @@ def save_model(path: str | Path, document: Document, tensors: dict[str, Tensor])
 def load(path: str | Path) -> Any:
     """Load a saved model, from its folder or from the folder of the run that trained it.
 
+    An exported model is loaded from its folder, or from one of its ONNX files: onnxruntime computes
+    then what torch does otherwise. It cannot be trained on or saved again.
+
     Returns
     -------
     estimator
@@ -152,8 +155,15 @@ def load(path: str | Path) -> Any:
     ------
     ModelFileError
         If files are missing, truncated, foreign, oversized, or do not fit each other.
+    SettingError
+        If the libraries of ONNX are needed and not installed.
     """
     folder = _folder(path)
+    if not (folder / _DOCUMENT).exists():
+        from isthmus.models import _exported  # which needs the documents of this module
+
+        if _exported.is_exported(folder):
+            return _exported.load_exported(folder)
     document = _read_document(folder)
     try:
         return MODELS[document.kind].from_saved(SavedModel(folder, document))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from isthmus.core.errors import ModelFileError, SettingError
 from isthmus.core.registry import check_settings
+from isthmus.inference.graphs import GraphNetwork, refuse_graphs
 from isthmus.models._files import Document, SavedModel, save_model
 from isthmus.networks import Network
 from isthmus.training import History, choose_device
@@ -54,9 +56,11 @@ class SavingMixin:
         StorageError
             If the disk refuses; nothing is left half-written.
         SettingError
-            If the folder holds something other than a model.
+            If the folder holds something other than a model, or the model was loaded from ONNX.
         """
         check_is_fitted(self)
+        if any(isinstance(network, GraphNetwork) for network in self._networks().values()):
+            refuse_graphs("which is copied as it is")
         save_model(path, self._document(), {**self._weights(), **self._numbers()})
 
     def _document(self) -> Document:
@@ -87,6 +91,10 @@ class SavingMixin:
     def _networks(self) -> dict[str, Network]:
         """All networks of the model, by the name that stands before their weights."""
         return {"network": self.network_}
+
+    def _put_networks(self, networks: Mapping[str, Network]) -> None:
+        """Take others in place of those of the same names."""
+        self.network_ = networks["network"]
 
     def _weights(self) -> dict[str, Tensor]:
         return {

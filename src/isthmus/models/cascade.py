@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
@@ -314,6 +314,11 @@ class Cascade(PredictingMixin, SavingMixin, BaseEstimator):  # type: ignore[misc
             for name, model in self.stages.items()
             for own, network in model._networks().items()
         }
+
+    def _put_networks(self, networks: Mapping[str, Network]) -> None:
+        for name, model in self.stages.items():
+            model._put_networks({own: networks[f"{name}.{own}"] for own in model._networks()})
+        self._take_stages(self.first_, self.second_, self.roles_)
 
     def _build_networks(self, seed: int | None) -> None:
         """Of a saved model: its segmenters, whose weights are read with those of the whole."""

@@ -17,6 +17,7 @@ from isthmus.core.registry import Spec
 from isthmus.core.settings import NonNegativeFloat, NonNegativeInt, PositiveInt
 from isthmus.data.scaling import NoScaling
 from isthmus.inference import in_batches
+from isthmus.inference.graphs import GraphNetwork, refuse_graphs
 from isthmus.models._base import MODELS
 from isthmus.models.segmenter import Segmenter
 from isthmus.networks import NETWORKS, initialise
@@ -136,6 +137,8 @@ class SparseSegmenter(Segmenter):
     def transform(self, X: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
         """Codes of whole images, ``(N, scales * code_size)``: means of the last maps by scale."""
         check_is_fitted(self)
+        if isinstance(self.network_, GraphNetwork):
+            refuse_graphs("whose graphs have no outputs but the last")
         network, device = cast(Pyramid, self.network_), choose_device(self.device)
         network.to(device)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from isthmus.data.scaling import NoScaling
 from isthmus.inference import in_batches
 from isthmus.models._base import MODELS
 from isthmus.models._estimator import BATCH
+from isthmus.models._files import Document
 from isthmus.models._inputs import Samples
 from isthmus.models.autoencoder import Autoencoder
 from isthmus.networks import Network
@@ -154,7 +155,7 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]  #
             codes = self._encode(training.values)
             self.classifier_ = clone(self.classifier).fit(codes, self.classes_[training.labels])
             return
-        self.classifier_network_ = self._new_classifier(self.seed_ + 1)
+        self.classifier_network_: Network = self._new_classifier(self.seed_ + 1)
         plan = self._phase_plan("classifier_epochs")
         rate = self.settings_["classifier_learning_rate"]
         if rate is not None:
@@ -224,15 +225,12 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]  #
             twin.classifier_network_ = twin._new_classifier(self.seed_ + 1).eval()
         return twin
 
-    def save(self, path: str | Path) -> None:
-        """Write the model folder, see `Autoencoder.save`.
+    def _put_networks(self, networks: Mapping[str, Network]) -> None:
+        super()._put_networks(networks)
+        if "classifier" in networks:
+            self.classifier_network_ = networks["classifier"]
 
-        Raises
-        ------
-        SettingError
-            If there is a classifier of scikit-learn, which could only be pickled.
-        """
-        check_is_fitted(self)
+    def _document(self) -> Document:
         classifier = self.parameters_["classifier"]
         if isinstance(classifier, BaseEstimator):
             name = type(classifier).__name__
@@ -240,7 +238,7 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]  #
                 f"A {name} of scikit-learn is not saved, since nothing is ever pickled; use"
                 " classifier = 'softmax', or classifier = None and fit one to the codes anew."
             )
-        super().save(path)
+        return super()._document()
 
     # -- using ------------------------------------------------------------------------------
 

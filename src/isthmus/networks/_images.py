@@ -214,16 +214,28 @@ def double(inputs: int, outputs: int, mode: Up) -> nn.Module:
 def pad(images: Tensor, multiple: int) -> Tensor:
     """Images with sides that are multiples, reflected; small ones with their edge repeated."""
     for axis in (-1, -2):
-        if missing := -images.shape[axis] % multiple:
+        missing = -images.shape[axis] % multiple
+        if torch.onnx.is_in_onnx_export() or missing:
             images = extend(images, axis, 0, missing)
     return images
 
 
 def extend(images: Tensor, axis: int, before: int, after: int) -> Tensor:
     """Images reflected on both sides of their last axis, -1, or the one above it, -2."""
+    if torch.onnx.is_in_onnx_export():
+        return _extended_by_any(images, axis, before, after)
     sides = [before, after, 0, 0] if axis == -1 else [0, 0, before, after]
     reflects = max(before, after) < images.shape[axis]
     return F.pad(images, sides, mode="reflect" if reflects else "replicate")
+
+
+def _extended_by_any(images: Tensor, axis: int, before: int, after: int) -> Tensor:
+    """The same as one graph for images of all sizes, in which no size may decide on the way."""
+    last = images.shape[axis] - 1
+    places = torch.arange(-before, images.shape[axis] + after, device=images.device)
+    reflected = last - (last - places.abs()).abs()
+    reflects = torch.as_tensor((last >= before) & (last >= after))  # sizes are tensors here
+    return images.index_select(axis, torch.where(reflects, reflected, places.clamp(0, last)))
 
 
 def crop(images: Tensor, size: Sequence[int]) -> Tensor:

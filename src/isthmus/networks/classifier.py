@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -126,6 +127,8 @@ class Classifier(Network):
     classes, seed
         See `Head`.
     """
+
+    kind: ClassVar[str] = "classifier"
 
     def __init__(self, network: Network, classes: int, seed: int | None) -> None:
         super().__init__(network.sample_shape, "softmax")

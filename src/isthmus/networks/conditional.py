@@ -51,21 +51,25 @@ class Conditional(Network):
         return self.encoder.encode(x)
 
     def logits(self, code: Tensor) -> Tensor:
-        """g(h, c) before its activation; of several codes for each label, one after another.
-
-        Raises
-        ------
-        DataError
-            If the classes are not known.
-        """
-        if self.labels is None:
-            raise DataError(
-                "This model's decoder must be told the class of what it decodes; give labels (in"
-                " Python y, or model.given(label); on the command line data with classes, or"
-                " --class)."
-            )
-        labels = self.labels.to(code.device).reshape(-1)
-        labels = labels.repeat_interleave(len(code) // len(labels))
-        told = F.one_hot(labels, self.classes).to(code.dtype)
+        """g(h, c) before its activation; see `labels_of`."""
+        told = F.one_hot(labels_of(code, self.labels), self.classes).to(code.dtype)
         told = told.reshape(*told.shape, *[1] * (code.ndim - 2)).expand(-1, -1, *code.shape[2:])
         return self.decoder.logits(torch.cat([code, told], dim=1))
+
+
+def labels_of(codes: Tensor, labels: Tensor | None) -> Tensor:
+    """The class of each code ``(N,)``; of several codes for each label, one after another.
+
+    Raises
+    ------
+    DataError
+        If the classes are not known.
+    """
+    if labels is None:
+        raise DataError(
+            "This model's decoder must be told the class of what it decodes; give labels (in"
+            " Python y, or model.given(label); on the command line data with classes, or"
+            " --class)."
+        )
+    labels = labels.to(codes.device).reshape(-1)
+    return labels.repeat_interleave(len(codes) // len(labels))
