@@ -7,7 +7,7 @@ from isthmus.models.cascade import Cascade
 from isthmus.models.class_encoder import ClassEncoder
 from isthmus.models.contractive import ContractiveAutoencoder
 from isthmus.models.denoising import DenoisingAutoencoder
-from isthmus.models.ensemble import Ensemble
+from isthmus.models.ensemble import Ensemble, VolumeEnsemble
 from isthmus.models.instance_segmenter import InstanceSegmenter
 from isthmus.models.linear import LinearAutoencoder
 from isthmus.models.planner import SegmenterPlan, plan_segmenter
@@ -34,6 +34,7 @@ __all__ = [
     "SparseSegmenter",
     "StackedAutoencoder",
     "VariationalAutoencoder",
+    "VolumeEnsemble",
     "VolumeSegmenter",
     "load",
     "model_fingerprint",

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from isthmus.core.errors import SettingError
-from isthmus.data import PairSet
 from isthmus.data.fingerprint import fingerprint
 from isthmus.metrics.overlap import nan_mean
-from isthmus.models import MODELS, Ensemble, load
+from isthmus.models import MODELS, load
 from isthmus.recipes import segmentation
 from isthmus.recipes.evaluation import Evaluation
-from isthmus.recipes.predicting import predict
 from isthmus.recipes.runner import (
+    TASKS,
     Run,
     has_recipe,
     read_recipe,
     start_run,
     with_whole_paths,
 )
-from isthmus.recipes.schema import DataSettings, Recipe
-from isthmus.recipes.shares import measure_shares, share_errors, share_facts
+from isthmus.recipes.schema import Recipe
 from isthmus.training import Observer
 
 _SINGLE = "single folds, mean"
@@ -69,7 +68,8 @@ def train_folds(
     DataError
         If there are fewer samples, or groups, than folds.
     """
-    if MODELS[recipe.model["kind"]].task != "segmentation":
+    task = TASKS[MODELS[recipe.model["kind"]].task]
+    if not hasattr(task, "score_together"):
         raise SettingError("Folds are for segmenters; train this recipe without --folds.")
     if count < 2:
         raise SettingError(f"--folds takes 2 or more, not {count}.")
@@ -81,11 +81,12 @@ def train_folds(
         if not (place / "evaluation.json").is_file():
             own = of_fold(recipe, (number, count))
             finished(start_run(own, place, resume=has_recipe(place), observers=observers))
-    dataset, parts = segmentation.read_data(recipe.data)
+    dataset, parts = task.read_data(recipe.data)
     single = [Evaluation.load(place) for place in places]
     if len(parts.test):
-        test = dataset.subset(parts.test)
-        evaluation = _of_ensemble(places, test, single, recipe.data)
+        members = [load(place) for place in places]
+        together = task.score_together(members, dataset.subset(parts.test), recipe.data)
+        evaluation = _beside_single(together, single)
     else:
         evaluation = _pooled(single)
     evaluation.save(folder)
@@ -125,15 +126,8 @@ def _refuse_other(recipe: Recipe, folder: Path, count: int, resume: bool) -> Non
             )
 
 
-def _of_ensemble(
-    places: Sequence[Path], test: PairSet, single: Sequence[Evaluation], data: DataSettings
-) -> Evaluation:
+def _beside_single(together: Evaluation, single: Sequence[Evaluation]) -> Evaluation:
     """Scores of all folds together on the test part, beside the mean of the folds by case."""
-    asked = data.measures
-    found = predict(Ensemble([load(place) for place in places]), test, asked)
-    own = segmentation.columns(found.scores, found.maps, test, asked) | found.columns
-    shares = measure_shares(found.maps, test, data.shares)
-    own |= share_errors(shares)
     means = {
         method: {
             measure: np.apply_along_axis(
@@ -143,10 +137,8 @@ def _of_ensemble(
         }
         for method, columns in single[0].values.items()
     }
-    values = {"model": own, _SINGLE: means.pop("model"), **means}
-    facts = segmentation.failures(found.scores) | {"seconds per image": found.seconds / len(test)}
-    facts |= share_facts(shares, test.groups)
-    return Evaluation(values, test.groups, single[0].data, facts)
+    values = together.values | {_SINGLE: means.pop("model"), **means}
+    return replace(together, values=values, data=single[0].data)
 
 
 def _pooled(single: Sequence[Evaluation]) -> Evaluation:

@@ -22,6 +22,7 @@ from isthmus.metrics import (
     mean_iou,
     membrane_scores,
 )
+from isthmus.models import Ensemble
 from isthmus.models.planner import SegmenterPlan, plan_segmenter
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.inputs import column_names
@@ -188,6 +189,17 @@ def notes(dataset: PairSet, parts: Split) -> list[str]:
             if len(indices) and label not in held
         ]
     return sentences
+
+
+def score_together(members: Sequence[Any], test: PairSet, settings: DataSettings) -> Evaluation:
+    """Scores of the ensemble of several models, without baselines."""
+    found = predict(Ensemble(members), test, settings.measures)
+    own = columns(found.scores, found.maps, test, settings.measures) | found.columns
+    shares = measure_shares(found.maps, test, settings.shares)
+    facts = failures(found.scores) | {"seconds per image": found.seconds / len(test)}
+    facts |= share_facts(shares, test.groups)
+    values = {"model": own | share_errors(shares)}
+    return Evaluation(values, test.groups, test.fingerprint(), facts)
 
 
 def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> Evaluation:
