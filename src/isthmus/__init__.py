@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         SparseSegmenter,
         StackedAutoencoder,
         VariationalAutoencoder,
+        VolumeCascade,
         VolumeSegmenter,
         load,
     )
@@ -45,6 +46,7 @@ _HOMES = {
     "SparseSegmenter": "isthmus.models",
     "StackedAutoencoder": "isthmus.models",
     "VariationalAutoencoder": "isthmus.models",
+    "VolumeCascade": "isthmus.models",
     "VolumeSegmenter": "isthmus.models",
     "load": "isthmus.models",
 }
@@ -62,6 +64,7 @@ __all__ = [
     "SparseSegmenter",
     "StackedAutoencoder",
     "VariationalAutoencoder",
+    "VolumeCascade",
     "VolumeSegmenter",
     "__version__",
     "load",

@@ -16,6 +16,7 @@ from isthmus.models.sparse import SparseAutoencoder
 from isthmus.models.sparse_segmenter import SparseSegmenter
 from isthmus.models.stacked import StackedAutoencoder
 from isthmus.models.variational import VariationalAutoencoder
+from isthmus.models.volume_cascade import VolumeCascade
 from isthmus.models.volume_segmenter import VolumeSegmenter
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "SparseSegmenter",
     "StackedAutoencoder",
     "VariationalAutoencoder",
+    "VolumeCascade",
     "VolumeEnsemble",
     "VolumeSegmenter",
     "load",
