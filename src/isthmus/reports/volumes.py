@@ -55,13 +55,22 @@ def facts(run: Run) -> list[Fact]:
     shapes = sorted({image.shape for image in dataset.images}, key=np.prod)
     sizes = dict.fromkeys(" × ".join(map(str, shape)) for shape in (shapes[0], shapes[-1]))
     spacing = np.median(dataset.spacings, axis=0)
+    found = [
+        (dataset.name, f"data, volumes of {' to '.join(sizes)} voxels (up, backwards, left)"),
+        (" × ".join(f"{side:.3g}" for side in spacing), "mm, the median size of a voxel"),
+        (", ".join(dataset.class_names), "classes, the background first"),
+    ]
+    for name, stage in getattr(model, "stages", {"": model}).items():
+        found += [(value, f"{name}: {words}" if name else words) for value, words in _look(stage)]
+    return found
+
+
+def _look(model: Any) -> list[Fact]:
+    """How a network looks at volumes."""
     settings = model.settings_
     height, width = model.sample_shape_[1:]
     pixels = settings["spacing"]
     return [
-        (dataset.name, f"data, volumes of {' to '.join(sizes)} voxels (up, backwards, left)"),
-        (" × ".join(f"{side:.3g}" for side in spacing), "mm, the median size of a voxel"),
-        (", ".join(dataset.class_names), "classes, the background first"),
         (model.plane_, f"slices, with {settings['neighbours']} on either side as channels"),
         (f"{pixels:g} mm" if pixels else "own size", "pixels of slices as the network sees them"),
         (f"{width} × {height}", f"pixels, pieces in training; {settings['batch_size']} in a batch"),

@@ -138,19 +138,34 @@ def write_label_volume(path: str | Path, labels: Array, geometry: Geometry) -> N
     StorageError
         If the file cannot be written.
     """
+    if labels.dtype.kind not in "biu" or labels.min() < 0 or labels.max() > 65535:
+        raise DataError(f"{path}: labels are whole numbers from 0 to 65535; renumber them.")
+    write_volume(path, labels.astype(np.min_scalar_type(labels.max()), copy=False), geometry)
+
+
+def write_volume(path: str | Path, array: Array, geometry: Geometry) -> None:
+    """Write a volume ``(D, H, W)`` as NIfTI in its own type, with the geometry of a file.
+
+    Raises
+    ------
+    SettingError
+        If the suffix is another.
+    DataError
+        If it has not the shape of the geometry.
+    StorageError
+        If the file cannot be written.
+    """
     import nibabel
 
     path = Path(path)
     if not is_nifti(path):
         raise SettingError(f"{path} must end in .nii or .nii.gz; choose one.")
-    if labels.shape != geometry.canonical_shape:
+    if array.shape != geometry.canonical_shape:
         raise DataError(
-            f"{path}: labels of shape {labels.shape} do not fit a volume of shape"
+            f"{path}: an array of shape {array.shape} does not fit a volume of shape"
             f" {geometry.canonical_shape}."
         )
-    if labels.dtype.kind not in "biu" or labels.min() < 0 or labels.max() > 65535:
-        raise DataError(f"{path}: labels are whole numbers from 0 to 65535; renumber them.")
-    values = geometry.from_canonical(labels).astype(np.min_scalar_type(labels.max()), copy=False)
+    values = geometry.from_canonical(array)
     header = _header(geometry, values.dtype)
     kind: Any = nibabel.Nifti2Image if header["sizeof_hdr"] == 540 else nibabel.Nifti1Image
     image = kind(values, None, header)
