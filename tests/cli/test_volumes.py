@@ -52,6 +52,17 @@ def test_volumes_are_looked_at_as_images_are(place: Path) -> None:
     assert written == {*extras, "csv"}
 
 
+def test_volumes_are_made_and_measured(place: Path) -> None:
+    made = place / "made"
+    code, said = call(
+        *("data", "make", "made-chest-ct-volumes", made, "--count", 2, "--size", 32),
+    )
+    assert (code, "look at it with: isthmus data check" in said) == (0, True), said
+    part = ("--part", "ball", "--whole", "background")
+    code, said = call("quantify", place / "run", made / "images", place / "share.csv", *part)
+    assert (code, "Measured 2 volumes, 0 with 'organ not found'" in said) == (0, True), said
+
+
 def test_a_set_is_checked(place: Path) -> None:
     values = ("--value", "background=0", "--value")
     code, said = call("data", "check", place / "set", *values, "ball=1")
