@@ -41,6 +41,28 @@ def test_volumes_are_segmented_and_scored(place: Path) -> None:
     assert scores.is_file()
 
 
+def test_volumes_are_looked_at_as_images_are(place: Path) -> None:
+    code, said = call(
+        *("segment", place / "run", place / "set" / "images", place / "all", "--with"),
+        *(place / "run", "--overlay", "--probabilities", "--uncertainty"),
+    )
+    assert (code, "The least certain first" in said) == (0, True), said
+    written = {path.name.partition(".")[2] for path in (place / "all").iterdir()}
+    extras = {"nii.gz", "overlay.png", "probability-1.nii", "uncertainty.nii"}
+    assert written == {*extras, "csv"}
+
+
+def test_volumes_are_made_and_measured(place: Path) -> None:
+    made = place / "made"
+    code, said = call(
+        *("data", "make", "made-chest-ct-volumes", made, "--count", 2, "--size", 32),
+    )
+    assert (code, "look at it with: isthmus data check" in said) == (0, True), said
+    part = ("--part", "ball", "--whole", "background")
+    code, said = call("quantify", place / "run", made / "images", place / "share.csv", *part)
+    assert (code, "Measured 2 volumes, 0 with 'organ not found'" in said) == (0, True), said
+
+
 def test_a_set_is_checked(place: Path) -> None:
     values = ("--value", "background=0", "--value")
     code, said = call("data", "check", place / "set", *values, "ball=1")
@@ -55,7 +77,8 @@ def test_a_set_is_checked(place: Path) -> None:
     [
         (["segment", "images", "set/images", "x"], "a model of images, which cannot take volumes"),
         (["segment", "run", "discs/images", "x"], "a model of volumes, which cannot take images"),
-        (["segment", "run", "set/images", "x", "--overlay"], "--overlay is for images"),
+        (["segment", "run", "set/images", "x", "--masked", "ball"], "--masked is for images"),
+        (["segment", "run", "set/images", "x", "--with", "images"], "cannot take volumes"),
         (["score", "maps", "set/labels", "--labels", "2", "--spacing", "1"], "--spacing is for"),
     ],
 )

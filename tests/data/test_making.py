@@ -260,6 +260,6 @@ def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="is not an empty folder"):
         write_pairs("made-lungs", tmp_path)
     for action in (find, get, read):
-        with pytest.raises(DataError, match=r"have no folder; .*`isthmus data make made-lungs F"):
+        with pytest.raises(DataError, match=r"has no folder; .*`isthmus data make made-lungs F"):
             action("made-lungs")
     assert {entry.name: folder for entry, folder in listing()}["made-lungs"] is None

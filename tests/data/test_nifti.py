@@ -22,6 +22,7 @@ from isthmus.data.volumes import (
     read_volume,
     stem,
     write_label_volume,
+    written_by_slice,
 )
 from support.volumes import PATIENT, affine_of, itk, write_nifti
 
@@ -222,3 +223,23 @@ def test_volumes_are_found_by_name(tmp_path: Path) -> None:
         list_volumes(tmp_path / "notes.txt")
     with pytest.raises(DataError, match="There is no file"):
         list_volumes(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("codes", ["LPS", "RAS", "SAL"])
+def test_a_volume_is_written_slice_by_slice(tmp_path: Path, axis: int, codes: str) -> None:
+    source = write_nifti(tmp_path / "in.nii", BLOCK, affine_of((0.7, 0.8, 2.5), codes, 0.3))
+    volume = read_volume(source)
+    values = GENERATOR.normal(size=volume.array.shape).astype(np.float32)
+    with written_by_slice(tmp_path / "out.nii", volume.geometry, axis) as write:
+        for place in reversed(range(values.shape[axis])):
+            write(place, np.moveaxis(values, axis, 0)[place])
+    again, image = read_volume(tmp_path / "out.nii"), nibabel.load(tmp_path / "out.nii")
+    np.testing.assert_array_equal(again.array, values)
+    assert again.geometry.same_place(volume.geometry)
+    np.testing.assert_array_equal(image.affine, nibabel.load(source).affine)
+    oracle = itk.GetArrayFromImage(itk.DICOMOrient(itk.ReadImage(str(tmp_path / "out.nii")), "LPS"))
+    np.testing.assert_array_equal(oracle, values)
+    with suppress(KeyError), written_by_slice(tmp_path / "x.nii", volume.geometry, axis):
+        raise KeyError
+    assert not (tmp_path / "x.nii").exists()

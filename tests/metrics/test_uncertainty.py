@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from isthmus.metrics import expected_dice, overlap_counts, pixel_entropy, structure_entropy
+from isthmus.metrics import (
+    Uncertainty,
+    expected_dice,
+    overlap_counts,
+    pixel_entropy,
+    structure_entropy,
+)
 
 
 def probabilities(classes: int, *, sharp: float = 1.0, seed: int = 0) -> np.ndarray:
@@ -46,3 +52,17 @@ def test_expected_dice_of_the_certain_and_of_nothing() -> None:
     certain = np.zeros((3, 4, 4), np.float32)
     certain[1] = 1
     np.testing.assert_array_equal(expected_dice(certain), [1, 0])
+
+
+def test_pieces_count_as_the_whole() -> None:
+    p = probabilities(3)
+    found, labels = Uncertainty(3), p.argmax(0)
+    pieces = [
+        found.add(p[:, rows], labels[rows]) for rows in (slice(0, 9), slice(9, 30), slice(30, 40))
+    ]
+    np.testing.assert_allclose(np.concatenate(pieces), pixel_entropy(p))
+    assert found.structure_entropy() == pytest.approx(structure_entropy(p))
+    np.testing.assert_allclose(found.expected_dice(), expected_dice(p))
+    means = [pixel_entropy(p)[labels == label].mean() for label in range(3)]
+    np.testing.assert_allclose(found.entropy(), means, rtol=1e-5)
+    assert np.isnan(Uncertainty(3).entropy()).all()

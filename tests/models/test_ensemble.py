@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
 
-from isthmus import Segmenter
+from isthmus import Segmenter, VolumeSegmenter
 from isthmus.core.errors import SettingError
-from isthmus.models import Ensemble
+from isthmus.models import Ensemble, VolumeEnsemble
 from support.discs import discs
+from support.volumes import balls
 
 
 @cache
@@ -59,3 +61,26 @@ def test_members_must_be_alike() -> None:
     ]:
         with pytest.raises(SettingError, match=words):
             Ensemble([fitted(), other])
+
+
+@cache
+def of_volumes(plane: str, classes: int = 2) -> VolumeSegmenter:
+    settings: dict[str, Any] = {"network": {"kind": "unet", "channels": [4]}, "code_size": 8}
+    model = VolumeSegmenter(**settings, plane=plane, epochs=1, random_state=len(plane))
+    return model.fit(*balls(2, classes=classes))
+
+
+def test_volumes_are_averaged_whatever_the_planes() -> None:
+    volumes, _ = balls(2, seed=1)
+    members = [of_volumes(plane) for plane in ("axial", "axial", "coronal", "sagittal")]
+    for chosen in (members[:2], members, members[3:]):
+        ensemble = VolumeEnsemble(chosen)
+        each = [model.predict_proba(volumes) for model in chosen]
+        maps = ensemble.predict(volumes)
+        for place, found in enumerate(ensemble.predict_proba(volumes)):
+            mean = np.mean([one[place] for one in each], 0)
+            np.testing.assert_allclose(found, mean, atol=1e-6)
+            np.testing.assert_array_equal(maps[place], found.argmax(0))
+    assert VolumeEnsemble(members).axes_ == {0, 1, 2}
+    with pytest.raises(SettingError, match="Model 2 has the classes 0, 1, 2, but the first one"):
+        VolumeEnsemble([members[0], of_volumes("axial", 3)])

@@ -10,10 +10,10 @@ import pytest
 import isthmus
 from isthmus.core.errors import DataError, SettingError
 from isthmus.core.files import sha256
-from isthmus.metrics import instance_scores
+from isthmus.metrics import instance_scores, segmentation_scores
 from isthmus.metrics.overlap import nan_mean
-from isthmus.models import Ensemble
-from isthmus.recipes import find_recipe, instances, parse_recipe
+from isthmus.models import Ensemble, VolumeEnsemble
+from isthmus.recipes import find_recipe, instances, parse_recipe, volumes
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.folds import fold_folders, of_fold, train_folds
 from isthmus.recipes.predicting import score_maps
@@ -22,6 +22,7 @@ from isthmus.recipes.segment import load_ensemble
 from isthmus.recipes.segmentation import read_data
 from support.disc_files import disc_recipe, write_discs
 from support.touching import touching_recipe, write_touching
+from support.volumes import RECIPE, write_balls
 
 GROUPS = r"data.groups='^(p\d+)'"
 QUICK = ("training.epochs=1", GROUPS)
@@ -159,3 +160,30 @@ def test_what_cannot_be_folded(data: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(SettingError, match="exists and holds no folds"):
         train_folds(disc_recipe(data), tmp_path, 3)
+
+
+def test_volumes_are_folded_by_patient(tmp_path: Path) -> None:
+    source = write_balls(tmp_path / "set", 8)
+    rows = "".join(f"b{number:02d},p{number // 2}\n" for number in range(8))
+    (source / "index.csv").write_text(f"file,patient\n{rows}")
+    given = [f"data.source='{source}'", "data.groups=patient", "training.epochs=1"]
+    own = parse_recipe(RECIPE, "balls", [*given, "data.test=0.25", "data.validation=0"])
+    evaluation = train_folds(own, tmp_path / "tested", 2)
+    places = fold_folders(tmp_path / "tested")
+    for place in places:
+        dataset, parts = volumes.read_data(read_recipe(place).data)
+        assert dataset.groups is not None
+        held_out, learnt = (set(dataset.groups[one]) for one in (parts.validation, parts.train))
+        assert (len(held_out) in (1, 2), held_out & learnt) == (True, set())
+    test = dataset.subset(parts.test)
+    ensemble = VolumeEnsemble([isthmus.load(place) for place in places])
+    found = ensemble.predict(test.images, test.spacings)
+    scores = [
+        segmentation_scores(one, mask, [1]).mean("dice")
+        for one, mask in zip(found, test.masks, strict=True)
+    ]
+    np.testing.assert_allclose(evaluation.values["model"]["dice"], scores)
+    assert "single folds, mean" in evaluation.values
+    pooled = parse_recipe(RECIPE, "balls", [*given, "data.test=0", "data.validation=0"])
+    evaluation = train_folds(pooled, tmp_path / "pooled", 2)
+    assert (evaluation.cases, evaluation.part) == (8, "held-out")

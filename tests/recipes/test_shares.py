@@ -137,11 +137,12 @@ def test_sides_are_told_apart() -> None:
     share = ShareOf(part=("glass",), whole=("right", "left", "glass"))
     labels = np.array([[1, 1, 3, 1, 0, 0, 2, 2, 2, 3]])
     assert share.percent(labels, names) == pytest.approx(25)
-    assert share.by_organ(labels, names) == {"right": 25, "left": 25}
-    missing = share.by_organ(labels[:, :5], names)
-    assert missing["right"] == 25
-    assert np.isnan(missing["left"])
-    assert SHARE.by_organ(labels, [*NAMES, "x"]) == {}
+    assert share.sides(labels, names) == {"right": (1, 4), "left": (1, 4)}
+    assert share.sides(labels[:, :5], names) == {"right": (1, 4), "left": (0, 0)}
+    assert SHARE.sides(labels, [*NAMES, "x"]) == {}
+    near = np.array([[1, 0, 3], [0, 0, 0], [0, 0, 2]])  # two pixels from either
+    assert share.sides(near, names, (9, 1)) == {"right": (1, 2), "left": (0, 1)}
+    assert share.sides(near, names, (1, 9)) == {"right": (0, 1), "left": (1, 2)}
 
 
 def test_agreement_is_of_the_cases_that_have_both() -> None:

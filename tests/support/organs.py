@@ -67,3 +67,30 @@ def write_organs(folder: Path, count: int = 16, *, seed: int = 0) -> Path:
         write_images(folder / "images", image[None], [name])
         write_label_map(folder / "masks" / f"{name}.png", label)
     return folder
+
+
+def organ_volumes(
+    count: int, *, depth: int = 7, size: int = 32, seed: int = 0
+) -> tuple[list[Array], list[Array]]:
+    """Volumes ``(D, H, W)`` of 8 bits with a grey ball, a bright one in it, and some outside."""
+    generator = np.random.default_rng(seed)
+    volumes, maps = [], []
+    z, y, x = np.mgrid[:depth, :size, :size]
+
+    def ball(centre: Array, radius: float) -> Array:
+        near = 16 * (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2
+        return np.asarray(near < radius**2)  # slices are four pixels apart
+
+    for _ in range(count):
+        label = np.zeros((depth, size, size), np.int16)
+        value = np.full(label.shape, 0.1)
+        for _ in range(2):
+            value[ball(generator.uniform(2, (depth - 2, size - 2, size - 2)), 4)] = 0.9
+        middle = np.array([depth / 2, *generator.uniform(12, size - 12, 2)])
+        whole, part = ball(middle, 10), ball(middle + generator.uniform(-1, 1, 3) * (0.5, 3, 3), 5)
+        label[whole], value[whole] = 1, 0.5
+        label[part], value[part] = 2, 0.9
+        noisy = value + 0.05 * generator.normal(size=label.shape)
+        volumes.append((255 * noisy.clip(0, 1)).astype(np.uint8))
+        maps.append(label)
+    return volumes, maps

@@ -65,7 +65,7 @@ def get(name: Annotated[str, typer.Argument(help="Name of a data set.")]) -> Non
 def make(
     name: Annotated[str, typer.Argument(help="Name of a made set, such as made-lungs.")],
     folder: Annotated[Path, typer.Argument(help="New or empty folder for the files.")],
-    count: Annotated[int | None, typer.Option(help="Number of images.")] = None,
+    count: Annotated[int | None, typer.Option(help="Number of images, or volumes.")] = None,
     seed: Annotated[int, typer.Option(help="Another seed makes other images.")] = 0,
     size: Annotated[int | None, typer.Option(help="Pixels of each side.")] = None,
 ) -> None:
@@ -74,9 +74,11 @@ def make(
     Example: `isthmus data make made-lungs xrays/ --count 50 --seed 1`
     """
     from isthmus.data import write_pairs
+    from isthmus.data.volumes import is_made_volumes, write_made_volumes
 
     sides = None if size is None else (size, size)
-    values = write_pairs(name, folder, count, seed=seed, size=sides)
+    write = write_made_volumes if is_made_volumes(name) else write_pairs
+    values = write(name, folder, count, seed=seed, size=sides)
     options = " ".join(f"--value '{key}={value}'" for key, value in values.items())
     typer.echo(f"{name} is in {folder}; look at it with: isthmus data check {folder} {options}")
 
@@ -165,9 +167,9 @@ def check(
 
 
 def _how_to_get(entry: Entry) -> str:
-    from isthmus.data.making import is_made
+    from isthmus.data.entry import MadeEntry
 
-    if is_made(entry.name):
+    if isinstance(entry, MadeEntry):
         return "made when asked for"
     return f"not here; run: isthmus data get {entry.name}" if entry.files else "not here"
 

@@ -20,7 +20,7 @@ class Scale(StrEnum):
 def quantify(
     run: Annotated[Path, typer.Argument(help="Folder of a run or model of a segmenter.")],
     source: Annotated[
-        str, typer.Argument(help="Image, TIFF of several pages, folder, or name of a set.")
+        str, typer.Argument(help="Image, TIFF of several pages, volume, folder, or name of a set.")
     ],
     out: Annotated[Path, typer.Argument(help="File (.csv, .parquet) for the table.")],
     part: Annotated[
@@ -37,10 +37,13 @@ def quantify(
 ) -> None:
     """Measure what share of an organ is diseased in each image, by the classes of a segmenter.
 
+    Of volumes (.nii, .nii.gz, folders of DICOM series) the sizes are written in ml.
+
     Example: `isthmus quantify runs/lung-involvement scans/ involvement.csv`
     """
     from isthmus.cli.progress import counting
     from isthmus.core.errors import DataError, SettingError
+    from isthmus.data.volumes import holds_volumes
     from isthmus.recipes.quantify import NOT_FOUND, quantify_files
     from isthmus.recipes.shares import ShareOf
 
@@ -50,12 +53,13 @@ def quantify(
     if part and whole:
         both = tuple(dict.fromkeys([*whole, *part]))
         shares = {"share": ShareOf(part=tuple(part), whole=both, severity=scale and scale.value)}
-    with counting("images") as progress:
+    what = "volumes" if holds_volumes(Path(source)) else "images"
+    with counting(what) as progress:
         count, lost, problems = quantify_files(run, source, out, shares, progress=progress)
     for problem in problems:
         typer.echo(f"left out: {problem.sentence}", err=True)
     if count:
-        typer.echo(f"Measured {count} images, {lost} with '{NOT_FOUND}': {out}")
+        typer.echo(f"Measured {count} {what}, {lost} with '{NOT_FOUND}': {out}")
     if problems:
         total = count + len(problems)
-        raise DataError(f"{len(problems)} of {total} images could not be measured; see above.")
+        raise DataError(f"{len(problems)} of {total} {what} could not be measured; see above.")

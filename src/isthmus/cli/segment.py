@@ -67,28 +67,21 @@ def segment(
 
     Example: `isthmus segment runs/lungs scans/ maps/ --overlay --spacing 0.5`
 
-    Of volumes (.nii, .nii.gz, folders of DICOM series) NAME.nii.gz and volumes.csv are written.
+    Of volumes (.nii, .nii.gz, folders of DICOM series) NAME.nii.gz and volumes.csv are written;
+    probabilities and uncertainty are volumes too.
 
-    Example: `isthmus segment runs/hippocampus volumes/ labels/`
+    Example: `isthmus segment runs/hippocampus volumes/ labels/ --overlay`
     """
     from isthmus.cli.progress import counting
     from isthmus.core.errors import DataError
     from isthmus.data.volumes import holds_volumes
-
-    if holds_volumes(Path(source)):
-        given = {
-            "--with": others,
-            "--format": format != Format.PNG,
-            "--overlay": overlay,
-            "--probabilities": probabilities,
-            "--uncertainty": uncertainty,
-            "--masked": masked,
-            "--spacing": spacing,
-        }
-        _segment_volumes(run, Path(source), out, flips, [name for name in given if given[name]])
-        return
     from isthmus.recipes.segment import REVIEW, TABLES, Wanted, segment_files
+    from isthmus.recipes.volume_files import segment_volumes
 
+    volumes = holds_volumes(Path(source))
+    if volumes:
+        given = {"--format": format != Format.PNG, "--masked": masked, "--spacing": spacing}
+        _refuse([name for name in given if given[name]])
     wanted = Wanted(
         suffix=f".{format}",
         overlay=overlay,
@@ -98,39 +91,24 @@ def segment(
         flips=flips,
         spacing=_spacing(spacing),
     )
-    with counting("images") as progress:
-        count, problems = segment_files(
-            [run, *(others or [])], source, out, wanted, progress=progress
-        )
+    runs, what = [run, *(others or [])], "volumes" if volumes else "images"
+    with counting(what) as progress:
+        if volumes:
+            count, problems = segment_volumes(runs, Path(source), out, wanted, progress=progress)
+        else:
+            count, problems = segment_files(runs, source, out, wanted, progress=progress)
     for problem in problems:
         typer.echo(f"left out: {problem.sentence}", err=True)
     if count:
         listed = "; ".join(
-            f"{what}: {out / name}" for what, name in TABLES.items() if (out / name).exists()
+            f"{table}: {out / name}" for table, name in TABLES.items() if (out / name).exists()
         )
-        typer.echo(f"Wrote {count} label maps to {out}; {listed}")
+        typer.echo(f"Wrote {count} label {'volumes' if volumes else 'maps'} to {out}; {listed}")
         if uncertainty:
             typer.echo(f"The least certain first: {out / REVIEW}")
     if problems:
         total = count + len(problems)
-        raise DataError(f"{len(problems)} of {total} images could not be segmented; see above.")
-
-
-def _segment_volumes(run: Path, source: Path, out: Path, flips: bool, others: list[str]) -> None:
-    from isthmus.cli.progress import counting
-    from isthmus.core.errors import DataError
-    from isthmus.recipes.volume_files import VOLUMES, segment_volumes
-
-    _refuse(others)
-    with counting("volumes") as progress:
-        count, problems = segment_volumes(run, source, out, flips=flips, progress=progress)
-    for problem in problems:
-        typer.echo(f"left out: {problem.sentence}", err=True)
-    if count:
-        typer.echo(f"Wrote {count} label volumes to {out}; sizes: {out / VOLUMES}")
-    if problems:
-        total = count + len(problems)
-        raise DataError(f"{len(problems)} of {total} volumes could not be segmented; see above.")
+        raise DataError(f"{len(problems)} of {total} {what} could not be segmented; see above.")
 
 
 def _refuse(options: list[str]) -> None:

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from isthmus.core.errors import SettingError
 
 
-def absorbed(labels: NDArray[Any], part: Sequence[int], into: Sequence[int]) -> NDArray[np.int16]:
+def absorbed(
+    labels: NDArray[Any],
+    part: Sequence[int],
+    into: Sequence[int],
+    spacing: Sequence[float] | None = None,
+) -> NDArray[np.int16]:
     """A label map in which each pixel of `part` has the class of the nearest pixel of `into`.
 
     So lesions become a piece of the organ they lie in, of its left or its right side. Of equal
@@ -23,6 +28,8 @@ def absorbed(labels: NDArray[Any], part: Sequence[int], into: Sequence[int]) -> 
         Whole numbers, of any number of axes.
     part, into
         Labels.
+    spacing
+        Size of a pixel along each axis; by default all are alike.
 
     Raises
     ------
@@ -38,6 +45,8 @@ def absorbed(labels: NDArray[Any], part: Sequence[int], into: Sequence[int]) -> 
     if len(into) == 1 or not outer.any():
         found[inner] = into[0]
     elif inner.any():
-        nearest = distance_transform_edt(~outer, return_distances=False, return_indices=True)
+        nearest = distance_transform_edt(
+            ~outer, spacing, return_distances=False, return_indices=True
+        )
         found[inner] = labels[tuple(axis[inner] for axis in nearest)]
     return found

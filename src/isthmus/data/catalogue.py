@@ -15,7 +15,7 @@ from isthmus.data.dataset import DataSet
 from isthmus.data.entry import Entry, MadeEntry, RemoteFile
 from isthmus.data.idx import read_idx_folder
 from isthmus.data.known_pairs import KNOWN_PAIRS
-from isthmus.data.made import MADE_PAIRS
+from isthmus.data.made import MADE_PAIRS, MADE_VOLUMES
 
 
 def find(name: str, path: str | Path | None = None) -> Path:
@@ -92,8 +92,8 @@ def stored_entry(name: str) -> Entry:
     entry = entry_of(name)
     if isinstance(entry, MadeEntry):
         raise DataError(
-            f"'{name}' is a set of images with label maps that are made and have no folder; write"
-            f" them as files with `isthmus data make {name} FOLDER`."
+            f"'{name}' is a set with label maps that is made and has no folder; write"
+            f" it as files with `isthmus data make {name} FOLDER`."
         )
     return entry
 
@@ -230,5 +230,5 @@ _ENTRIES = (
     ),
 )
 CATALOGUE: dict[str, Entry] = {
-    entry.name: entry for entry in (*_ENTRIES, *KNOWN_PAIRS, *MADE_PAIRS)
+    entry.name: entry for entry in (*_ENTRIES, *KNOWN_PAIRS, *MADE_PAIRS, *MADE_VOLUMES)
 }

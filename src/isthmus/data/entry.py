@@ -112,3 +112,16 @@ class MadeEntry(Entry):
         case, place = divmod(number, self.series)
         of_series = (case, place) if self.series > 1 else ()
         return self.draw(np.random.default_rng((seed, case)), size, *of_series)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeVolumes(MadeEntry):
+    """A named set of volumes with label volumes that are made, each of the slices of a series.
+
+    Attributes
+    ----------
+    spacing : tuple of float
+        Size of a voxel in mm along D, H and W.
+    """
+
+    spacing: tuple[float, float, float]

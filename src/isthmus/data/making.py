@@ -79,12 +79,22 @@ def draw_pictures(
 ) -> Iterator[Picture]:
     """Draw the images of `make_pairs` one by one, with label maps and single objects."""
     entry = _entry_of(name)
-    count = entry.count if count is None else count
+    return drawn(entry, entry.count if count is None else count, seed=seed, size=size)
+
+
+def drawn(entry: MadeEntry, count: int, *, seed: int, size: Size | None) -> Iterator[Picture]:
+    """Draw so many images of a made set one by one.
+
+    Raises
+    ------
+    SettingError
+        If a setting is out of range.
+    """
     size = size or (entry.sample_shape[-2], entry.sample_shape[-1])
     if count < 1 or seed < 0 or min(size) < _SMALLEST:
         raise SettingError(
-            f"{name}: count={count}, seed={seed} and size={size} cannot be used; give a count from"
-            f" 1, a seed from 0 and {_SMALLEST} pixels a side at least."
+            f"{entry.name}: count={count}, seed={seed} and size={size} cannot be used; give a"
+            f" count from 1, a seed from 0 and {_SMALLEST} pixels a side at least."
         )
     return (entry.picture(seed, number, size) for number in range(count))
 
@@ -116,13 +126,18 @@ def write_pairs(
         If the files cannot be written.
     """
     entry, folder = _entry_of(name), Path(folder)
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise SettingError(f"{folder} is not an empty folder; give a new one.")
+    refuse_taken(folder)
     pictures = draw_pictures(name, count, seed=seed, size=size)
     names, parts = names_and_parts(entry.count if count is None else count, entry.series)
     shades = np.array([*entry.pairs.values.values()], np.uint8)
     write_pictures(folder, zip(names, pictures, strict=True), shades, {"split": parts})
     return entry.pairs.values
+
+
+def refuse_taken(folder: Path) -> None:
+    """Refuse to write into what is not an empty folder, or a new one."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise SettingError(f"{folder} is not an empty folder; give a new one.")
 
 
 def write_pictures(

@@ -18,7 +18,7 @@ from isthmus.data.content import repeated_images
 from isthmus.data.instances import instance_problems, open_instances
 from isthmus.data.making import is_made
 from isthmus.data.pair_reading import OpenPairs, count_labels, made, open_pairs
-from isthmus.data.pairs import PARTS
+from isthmus.data.pairs import PARTS, PairSet
 from isthmus.data.problems import Problem, collect
 
 _WORDS = re.compile(r"\d+|[^\W\d_]+")
@@ -63,10 +63,7 @@ def check_pairs(source: str | Path, *, objects: str | None = None, **settings: A
         If a setting cannot be used.
     """
     if is_made(source):
-        pairs = made(source, settings)
-        names = pairs.class_names
-        counts = np.array([count_labels(labels, len(names)) for labels in pairs.masks])
-        return PairCheck([], names, (counts > 0).sum(0), _by_part(counts, pairs.predefined))
+        return check_made(made(source, settings))
     known = CATALOGUE.get(str(source))
     if objects is None and known is not None and known.pairs is not None:
         objects = known.pairs.objects
@@ -102,6 +99,13 @@ def check_opened(
     problems.extend(_absent_from_parts(classes, pixels))
     problems.sort(key=lambda problem: problem.place)
     return PairCheck(problems, classes, (counts > 0).sum(0), pixels)
+
+
+def check_made(pairs: PairSet) -> PairCheck:
+    """What there is of each class in a made set, which has no problems."""
+    names = pairs.class_names
+    counts = np.array([count_labels(labels, len(names)) for labels in pairs.masks])
+    return PairCheck([], names, (counts > 0).sum(0), _by_part(counts, pairs.predefined))
 
 
 def _by_part(

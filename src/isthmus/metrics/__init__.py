@@ -50,7 +50,12 @@ from isthmus.metrics.severity import SEVERITY_SCALES, SeverityScale, severity
 from isthmus.metrics.shares import share
 from isthmus.metrics.subspace import principal_angles
 from isthmus.metrics.surface import SurfaceDistances, surface_distances
-from isthmus.metrics.uncertainty import expected_dice, pixel_entropy, structure_entropy
+from isthmus.metrics.uncertainty import (
+    Uncertainty,
+    expected_dice,
+    pixel_entropy,
+    structure_entropy,
+)
 from isthmus.metrics.ventricles import ejection_fraction, volumes_ml, wall_thickness
 
 __all__ = [
@@ -71,6 +76,7 @@ __all__ = [
     "SegmentationTable",
     "SeverityScale",
     "SurfaceDistances",
+    "Uncertainty",
     "active_units",
     "agreement",
     "bootstrap_mean",

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Probabilities = NDArray[np.float32]
+Labels = NDArray[np.integer]
 
 
 def pixel_entropy(probabilities: Probabilities) -> NDArray[np.float32]:
@@ -16,9 +17,46 @@ def pixel_entropy(probabilities: Probabilities) -> NDArray[np.float32]:
     return np.maximum(entropy, 0)
 
 
-def structure_entropy(
-    probabilities: Probabilities, labels: NDArray[np.integer] | None = None
-) -> float:
+class Uncertainty:
+    """Entropy and expected Dice of a label map that comes piece by piece, as slices of a volume do.
+
+    Parameters
+    ----------
+    classes
+        Number of classes, K.
+    """
+
+    def __init__(self, classes: int) -> None:
+        self._pixels, self._entropy, self._inside, self._all = np.zeros((4, classes))
+
+    def add(self, probabilities: Probabilities, labels: Labels) -> NDArray[np.float32]:
+        """Count a piece ``(K, H, W)`` with its labels ``(H, W)``; return its `pixel_entropy`."""
+        entropy = pixel_entropy(probabilities)
+        count = len(self._pixels)
+        self._pixels += np.bincount(labels.ravel(), minlength=count)
+        self._entropy += np.bincount(labels.ravel(), entropy.ravel(), count)
+        for label, p in enumerate(probabilities):
+            self._inside[label] += p.sum(where=labels == label, dtype=np.float64)
+            self._all[label] += p.sum(dtype=np.float64)
+        return entropy
+
+    def entropy(self) -> NDArray[np.float64]:
+        """Mean of `pixel_entropy` where each class is predicted, ``(K,)``; NaN where none is."""
+        known = self._pixels > 0
+        return np.where(known, self._entropy / np.maximum(self._pixels, 1), np.nan)
+
+    def structure_entropy(self) -> float:
+        """See the function `structure_entropy`."""
+        pixels = self._pixels[1:].sum()
+        return float(self._entropy[1:].sum() / pixels if pixels else np.log2(len(self._pixels)))
+
+    def expected_dice(self) -> NDArray[np.float64]:
+        """See the function `expected_dice`."""
+        whole = np.maximum(self._pixels + self._all, np.finfo(float).tiny)
+        return np.asarray((2 * self._inside / whole)[1:])
+
+
+def structure_entropy(probabilities: Probabilities, labels: Labels | None = None) -> float:
     """Mean of `pixel_entropy` over the pixels of all classes but the background.
 
     Where nothing is predicted it is log2 K, the most: a structure may have been missed.
@@ -30,14 +68,11 @@ def structure_entropy(
     labels
         The label map ``(H, W)``; the most probable classes by default.
     """
-    inside = (probabilities.argmax(0) if labels is None else labels) > 0
-    if not inside.any():
-        return float(np.log2(len(probabilities)))
-    return float(pixel_entropy(probabilities)[inside].mean())
+    return _of(probabilities, labels).structure_entropy()
 
 
 def expected_dice(
-    probabilities: Probabilities, labels: NDArray[np.integer] | None = None
+    probabilities: Probabilities, labels: Labels | None = None
 ) -> NDArray[np.float64]:
     """Dice to be expected of each class but the background, ``(K - 1,)``, without a reference.
 
@@ -52,11 +87,10 @@ def expected_dice(
     labels
         The label map ``(H, W)``; the most probable classes by default.
     """
-    labels = probabilities.argmax(0) if labels is None else labels
-    found = []
-    for label, p in enumerate(probabilities[1:], 1):
-        predicted = labels == label
-        size = int(predicted.sum())
-        inside = p.sum(where=predicted, dtype=np.float64)
-        found.append(float(2 * inside / (size + p.sum(dtype=np.float64))) if size else 0.0)
-    return np.array(found)
+    return _of(probabilities, labels).expected_dice()
+
+
+def _of(probabilities: Probabilities, labels: Labels | None) -> Uncertainty:
+    found = Uncertainty(len(probabilities))
+    found.add(probabilities, probabilities.argmax(0) if labels is None else labels)
+    return found

@@ -7,7 +7,7 @@ from isthmus.models.cascade import Cascade
 from isthmus.models.class_encoder import ClassEncoder
 from isthmus.models.contractive import ContractiveAutoencoder
 from isthmus.models.denoising import DenoisingAutoencoder
-from isthmus.models.ensemble import Ensemble
+from isthmus.models.ensemble import Ensemble, VolumeEnsemble
 from isthmus.models.exporting import export_onnx
 from isthmus.models.instance_segmenter import InstanceSegmenter
 from isthmus.models.linear import LinearAutoencoder
@@ -17,6 +17,7 @@ from isthmus.models.sparse import SparseAutoencoder
 from isthmus.models.sparse_segmenter import SparseSegmenter
 from isthmus.models.stacked import StackedAutoencoder
 from isthmus.models.variational import VariationalAutoencoder
+from isthmus.models.volume_cascade import VolumeCascade
 from isthmus.models.volume_segmenter import VolumeSegmenter
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "SparseSegmenter",
     "StackedAutoencoder",
     "VariationalAutoencoder",
+    "VolumeCascade",
+    "VolumeEnsemble",
     "VolumeSegmenter",
     "export_onnx",
     "load",

@@ -39,9 +39,14 @@ def check_images(X: Sequence[Array], channels: int | None = None) -> list[Array]
 
 
 def check_maps(
-    y: Sequence[Array], images: Sequence[Array], classes: int | None
+    y: Sequence[Array], images: Sequence[Array], classes: int | None, *, axes: int = 2
 ) -> list[NDArray[np.int16]]:
-    """Label maps ``(H, W)`` that fit their images; the labels run from -1 to `classes` - 1.
+    """Label maps that fit their images; the labels run from -1 to `classes` - 1.
+
+    Parameters
+    ----------
+    axes
+        Of a label map: 2, ``(H, W)``; of volumes 3.
 
     Raises
     ------
@@ -54,10 +59,10 @@ def check_maps(
             f"There are {len(maps)} label maps for {len(images)} images; give one each."
         )
     for label, image in zip(maps, images, strict=True):
-        if label.shape != image.shape[-2:]:
+        if label.shape != image.shape[-axes:]:
             raise DataError(
-                f"A label map has shape {label.shape}, but its image {image.shape[-2:]}; they must"
-                " be of the same size."
+                f"A label map has shape {label.shape}, but its image {image.shape[-axes:]}; they"
+                " must be of the same size."
             )
         if label.dtype.kind not in "biu":
             raise DataError(

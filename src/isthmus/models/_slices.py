@@ -37,6 +37,35 @@ class Sliceable(Protocol):
 
 
 @dataclass(frozen=True)
+class Part:
+    """A box of a volume, which is read as it is asked for."""
+
+    whole: Sliceable
+    box: tuple[slice, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(D, H, W)."""
+        return tuple(one.stop - one.start for one in self.box)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of voxels."""
+        return self.whole.dtype
+
+    def __getitem__(self, slices: tuple[slice, ...], /) -> Array:
+        """A part, of steps of 1."""
+        inner = [one.indices(side) for one, side in zip(slices, self.shape, strict=True)]
+        starts = [one.start for one in self.box]
+        return self.whole[
+            tuple(
+                slice(start + first, start + last)
+                for start, (first, last, _) in zip(starts, inner, strict=True)
+            )
+        ]
+
+
+@dataclass(frozen=True)
 class Slicer:
     """From volumes to slices, and their label slices.
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from isthmus.core.errors import DataError, SettingError
 from isthmus.core.registry import check_settings
@@ -20,16 +20,21 @@ from isthmus.data.fingerprint import fingerprint_of_all
 from isthmus.models._base import MODELS
 from isthmus.models._cascade import (
     Both,
+    Box,
+    Cases,
     Labels,
     Roles,
     Stage,
     box_around,
     described,
+    large_pieces,
     loaded,
     refuse_unknown,
     spec_of,
+    train_stage,
 )
 from isthmus.models._estimator import seed_of
+from isthmus.models._files import Document
 from isthmus.models._pairs import check_images, check_maps
 from isthmus.models._predicting import PredictingMixin
 from isthmus.models._saving import SavingMixin
@@ -39,7 +44,6 @@ from isthmus.training import Checkpoints, ConsoleProgress, History, Observer, Ph
 
 Array = NDArray[Any]
 _STAGES = ("first", "second")
-_TOUCHING = np.ones((3, 3))  # pixels of one piece share a side or a corner
 
 
 @MODELS.register("cascade")
@@ -185,12 +189,7 @@ class Cascade(PredictingMixin, SavingMixin, BaseEstimator):  # type: ignore[misc
         return Roles.of(names, self.settings_["organs"], self.settings_["lesions"], first)
 
     def _take_stages(self, first: Any, second: Any, roles: Roles) -> None:
-        channels = [one.sample_shape_[0] for one in (first, second)]
-        if channels[0] != channels[1]:
-            raise SettingError(
-                f"The first network takes images of {channels[0]} channels, the second of"
-                f" {channels[1]}; cascade two of the same."
-            )
+        self._refuse_unlike(first, second)
         names = names_of_classes(second)
         refuse_unknown("lesions", roles.lesion_names, names[1:])
         self._of_second = [names.index(name) for name in roles.lesion_names]
@@ -200,6 +199,15 @@ class Cascade(PredictingMixin, SavingMixin, BaseEstimator):  # type: ignore[misc
         scales = [one.settings_["intensities"] for one in (first, second)]
         scales.sort(key=lambda spec: spec["kind"] != "unit")  # the one that needs alike types
         self.settings_ = {**self.settings_, "intensities": scales[0]}
+
+    def _refuse_unlike(self, first: Any, second: Any) -> None:
+        """Refuse two that cannot see the same."""
+        channels = [one.sample_shape_[0] for one in (first, second)]
+        if channels[0] != channels[1]:
+            raise SettingError(
+                f"The first network takes images of {channels[0]} channels, the second of"
+                f" {channels[1]}; cascade two of the same."
+            )
 
     def _describe(self, content: dict[str, Any]) -> None:
         """What is saved beside the settings; the networks as documents of their own."""
@@ -227,18 +235,31 @@ class Cascade(PredictingMixin, SavingMixin, BaseEstimator):  # type: ignore[misc
 
         Parameters are those of `Segmenter.fit`.
         """
+        return self._fit((X, y), class_names, validation, observer, checkpoints)
+
+    def _cases(self, X: Any, y: Any, *, classes: int | None, like: Cases | None = None) -> Cases:
+        """What is learnt from if it can be used: images, label maps, what else there is of each."""
+        channels = None if like is None else 1 if like[0][0].ndim == 2 else len(like[0][0])
+        images = check_images(X, channels)
+        return images, check_maps(y, images, classes)
+
+    def _fit(
+        self,
+        data: tuple[Any, ...],
+        class_names: Sequence[str] | None,
+        validation: tuple[Any, ...] | None,
+        observer: Observer | None,
+        checkpoints: Checkpoints | None,
+    ) -> Self:
         self.__dict__.pop("history_", None)
         own = check_settings(type(self), self.get_params(deep=False), type(self).__name__)
-        images = check_images(X)
-        maps = check_maps(y, images, None if class_names is None else len(class_names))
-        most = max(2, 1 + max(int(one.max()) for one in maps))
+        cases = self._cases(*data, classes=None if class_names is None else len(class_names))
+        most = max(2, 1 + max(int(one.max()) for one in cases[1]))
         names = [str(one) for one in (range(most) if class_names is None else class_names)]
-        aside = None
-        if validation is not None:
-            others = check_images(validation[0], 1 if images[0].ndim == 2 else len(images[0]))
-            aside = others, check_maps(validation[1], others, len(names))
+        aside = validation and self._cases(*validation, classes=len(names), like=cases)
         self._take_settings(own)
-        given = {name: loaded(own[name]) for name in _STAGES if isinstance(own[name], str)}
+        paths = {name: own[name] for name in _STAGES if isinstance(own[name], str)}
+        given = {name: loaded(path, self.task) for name, path in paths.items()}
         known = names_of_classes(given["first"]) if "first" in given else None
         roles = self._roles_of(names, known)
         if observer is None and own["verbose"]:
@@ -247,27 +268,26 @@ class Cascade(PredictingMixin, SavingMixin, BaseEstimator):  # type: ignore[misc
         first = given.get("first")
         if first is None:
             first = self._new_stage("first", given)
-            held_out = aside and (aside[0], [*map(roles.for_first, aside[1])])
-            pairs = images, [*map(roles.for_first, maps)]
-            _train(first, phases, roles.first_names, pairs, held_out)
+            held_out = aside and roles.cases_for_first(aside)
+            train_stage(first, phases, roles.first_names, roles.cases_for_first(cases), held_out)
         second = given.get("second")
         if second is None:
             second = self._new_stage("second", given)
-            boxes = self._boxes(roles, first, images, maps, np.random.default_rng(self.seed_))
+            boxes = self._boxes(roles, first, cases, np.random.default_rng(self.seed_))
             if not boxes[0]:
                 raise DataError(
                     f"No image has an organ ({', '.join(roles.organ_names)}) for the second network"
                     " to learn in; correct the label maps, or `organs`."
                 )
-            others_boxes = aside and self._boxes(roles, first, *aside)
+            others_boxes = aside and self._boxes(roles, first, aside)
             held_out = others_boxes if others_boxes and others_boxes[0] else None
-            _train(second, phases, [names[0], *roles.lesion_names], boxes, held_out)
+            train_stage(second, phases, [names[0], *roles.lesion_names], boxes, held_out)
         if observer is not None and len(given) == len(_STAGES):
             nothing = Plan(epochs=0, batch_size=1, learning_rate=1.0, optimizer={}, schedule={})
             observer.started(nothing, State(), 1)  # they wait to hear of it
             observer.finished()
         self._take_stages(first, second, roles)
-        self._describe({"samples": len(images), "fingerprint": fingerprint_of_all(images)})
+        self._describe({"samples": len(cases[0]), "fingerprint": fingerprint_of_all(cases[0])})
         self.history_ = phases.history
         return self
 
@@ -285,26 +305,21 @@ class Cascade(PredictingMixin, SavingMixin, BaseEstimator):  # type: ignore[misc
         return MODELS.build(own)
 
     def _boxes(
-        self,
-        roles: Roles,
-        first: Any,
-        images: Sequence[Array],
-        maps: Sequence[Labels],
-        random: np.random.Generator | None = None,
-    ) -> tuple[list[Array], list[Labels]]:
+        self, roles: Roles, first: Any, cases: Cases, random: np.random.Generator | None = None
+    ) -> Cases:
         """Boxes and their label maps for the second network, of images that have the organ."""
-        boxes, parts = [], []
-        for image, labels in zip(images, maps, strict=True):
+        found: list[tuple[Any, ...]] = []
+        for image, labels, *size in zip(*cases, strict=True):
             if roles.organ_places:
                 organ = np.isin(labels, [*roles.organ_places, *roles.lesions])
             else:
-                organ = self._organ(first.predict_proba([image])[0], roles)
+                organ = self._organ(first.predict([image], *([one] for one in size))[0], roles)
             if organ.any():
-                sides = np.ones(4) if random is None else random.uniform(0, 2, 4)
+                ends = 2 * organ.ndim
+                sides = np.ones(ends) if random is None else random.uniform(0, 2, ends)
                 box = box_around(organ, self.settings_["margin"] * sides)
-                boxes.append(image[..., *box])
-                parts.append(roles.for_second(labels)[box])
-        return boxes, parts
+                found.append((image[..., *box], roles.for_second(labels)[box], *size))
+        return tuple(map(list, zip(*found, strict=True))) or ([],)
 
     # -- saving -----------------------------------------------------------------------------
 
@@ -323,43 +338,57 @@ class Cascade(PredictingMixin, SavingMixin, BaseEstimator):  # type: ignore[misc
     def _build_networks(self, seed: int | None) -> None:
         """Of a saved model: its segmenters, whose weights are read with those of the whole."""
         names = self.data_.get("class_names") or list(map(str, self.classes_))
-        first, second = (described(name, self.data_.get(name)) for name in _STAGES)
+        first, second = (described(name, self.data_.get(name), self.task) for name in _STAGES)
         self._take_stages(first, second, self._roles_of(names, names_of_classes(first)))
+
+    def _numbers(self) -> dict[str, Tensor]:
+        return {
+            f"{name}.{own}": number
+            for name, model in self.stages.items()
+            for own, number in model._numbers().items()
+        }
+
+    def _number_shapes(self, document: Document) -> dict[str, tuple[int, ...]]:
+        return {
+            f"{name}.{own}": shape
+            for name, model in self.stages.items()
+            for own, shape in model._number_shapes(model._document()).items()
+        }
+
+    def _take_numbers(self, numbers: dict[str, NDArray[Any]]) -> None:
+        for name, model in self.stages.items():
+            start = f"{name}."
+            own = {key: one for key, one in numbers.items() if key.startswith(start)}
+            model._take_numbers({key.removeprefix(start): one for key, one in own.items()})
 
     # -- using ------------------------------------------------------------------------------
 
     def _probabilities(self, X: Iterable[Array], flips: bool) -> Iterator[NDArray[np.float32]]:
         check_is_fitted(self)
-        roles = self.roles_
         for image in X:
             (of_first,) = self.first_.predict_proba([image], flips=flips)
-            organ, most = self._organ(of_first, roles), of_first.argmax(0)
-            p = np.zeros((len(roles.names), *organ.shape), np.float32)
-            for place, one in zip(roles.places, of_first, strict=True):
-                p[place] += one
-            lost = np.isin(most, roles.organs) & ~organ  # pieces too small to be one
-            p[:, lost], p[0, lost] = 0, 1
+            organ, inner = self._organ(of_first.argmax(0), self.roles_), None
             if organ.any():
-                box = box_around(organ, np.full(4, self.settings_["margin"]))
-                part = np.asarray(image)[..., *box]
-                (of_second,) = self.second_.predict_proba([part], flips=flips)
-                inside = organ[box]
-                found = of_second[self._of_second][:, inside]
-                here = np.zeros((len(p), found.shape[1]), np.float32)
-                here[roles.places[most[box][inside]], np.arange(found.shape[1])] = (
-                    1 - found.sum(0)
-                ).clip(0)
-                here[roles.lesions] = found
-                p[:, *box][:, inside] = here
-            yield p
+                box, whole = self._box(organ), cast(Any, np.asarray(image))
+                inner = box, self.second_.predict_proba([whole[..., *box]], flips=flips)[0]
+            yield self._joined(of_first, organ, inner)
 
-    def _organ(self, of_first: NDArray[np.float32], roles: Roles) -> NDArray[np.bool_]:
-        """Where the organ is by the first network's probabilities ``(K, H, W)``."""
-        found = np.isin(of_first.argmax(0), roles.organs)
-        pieces, _ = label(found, _TOUCHING)
-        large = np.bincount(pieces.ravel()) >= self.settings_["smallest"] * found.size
-        large[0] = False
-        return np.asarray(large[pieces])
+    def _joined(
+        self,
+        of_first: NDArray[np.float32],
+        organ: NDArray[np.bool_],
+        inner: tuple[Box, NDArray[np.float32]] | None,
+    ) -> NDArray[np.float32]:
+        """Probabilities of all classes ``(K, H, W)``: of the first, and of the second in a box."""
+        lesions = inner and (inner[0], inner[1][self._of_second])
+        return self.roles_.joined(of_first, organ, lesions)
+
+    def _organ(self, of_first: Labels, roles: Roles) -> NDArray[np.bool_]:
+        """Where the organ is by the first network's label map."""
+        return large_pieces(np.isin(of_first, roles.organs), self.settings_["smallest"])
+
+    def _box(self, organ: NDArray[np.bool_]) -> Box:
+        return box_around(organ, np.full(2 * organ.ndim, self.settings_["margin"]))
 
     def untrained(self) -> Self:
         """The same cascade with the random weights of its seeds, as a baseline."""
@@ -367,19 +396,3 @@ class Cascade(PredictingMixin, SavingMixin, BaseEstimator):  # type: ignore[misc
         twin = copy.copy(self)
         twin._take_stages(self.first_.untrained(), self.second_.untrained(), self.roles_)
         return twin
-
-
-def _train(
-    model: Any, phases: Phases, names: Sequence[str], pairs: Any, held_out: Any = None
-) -> None:
-    def training(observer: Observer, checkpoints: Checkpoints | None) -> History:
-        history: History = model.fit(
-            *pairs,
-            class_names=names,
-            validation=held_out,
-            observer=observer,
-            checkpoints=checkpoints,
-        ).history_
-        return history
-
-    phases.run(training)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -21,18 +21,17 @@ from isthmus.inference.segmentation import resized
 from isthmus.models._base import MODELS
 from isthmus.models._files import Document
 from isthmus.models._slices import PLANES, Sliceable, Slicer
+from isthmus.models._volumes import PredictingVolumesMixin, Spacing, checked_volume, sizes_of
 from isthmus.models.segmenter import Segmenter
 from isthmus.training import Checkpoints, Observer
 
 Array = NDArray[Any]
-Spacing = tuple[float, float, float]
-_UNKNOWN: Spacing = (1.0, 1.0, 1.0)
 _TIE = 3  # decimals of mm; rounding makes no voxel thicker
 
 
 @MODELS.register("volume_segmenter")
 @dataclass(kw_only=True, eq=False, repr=False)
-class VolumeSegmenter(Segmenter):
+class VolumeSegmenter(PredictingVolumesMixin, Segmenter):  # type: ignore[misc]  # volumes come with the sizes of their voxels
     """A label for every voxel: a `Segmenter` of the slices of volumes.
 
     Volumes are arrays ``(D, H, W)`` in the order up, backwards, left, as `isthmus.data.volumes`
@@ -121,7 +120,7 @@ class VolumeSegmenter(Segmenter):
         own = self._checked_settings()
         if not len(X):
             raise DataError("There are no volumes; give one at least.")
-        self.axis_ = _axis(own["plane"], _sizes(spacings, len(X)))
+        self.axis_ = _axis(own["plane"], sizes_of(spacings, len(X)))
         return self._slices(own, X, y, spacings)
 
     def _checked_settings(self) -> dict[str, Any]:
@@ -135,7 +134,7 @@ class VolumeSegmenter(Segmenter):
         spacings: Sequence[Spacing] | None = None,
     ) -> tuple[list[Array], list[Array]]:
         """The same, across the axis that training has chosen."""
-        slicer, sizes = self._slicer(settings), _sizes(spacings, len(X))
+        slicer, sizes = self._slicer(settings), sizes_of(spacings, len(X))
         if len(X) != len(y):
             raise DataError(
                 f"There are {len(y)} label volumes for {len(X)} volumes; give one each."
@@ -143,7 +142,7 @@ class VolumeSegmenter(Segmenter):
         images: list[Array] = []
         maps: list[Array] = []
         for volume, labels, size in zip(X, y, sizes, strict=True):
-            checked, label = _checked(volume), np.asarray(labels)
+            checked, label = checked_volume(volume), np.asarray(labels)
             if label.shape != checked.shape or label.dtype.kind not in "biu":
                 raise DataError(
                     f"A label volume is {label.dtype} of shape {label.shape}, its volume has the"
@@ -163,41 +162,6 @@ class VolumeSegmenter(Segmenter):
 
     # -- using ------------------------------------------------------------------------------
 
-    def predict_proba(  # type: ignore[override]  # volumes come with the sizes of their voxels
-        self, X: Sequence[Any], spacings: Sequence[Spacing] | None = None, *, flips: bool = False
-    ) -> list[NDArray[np.float32]]:
-        """Probabilities of the classes, ``(K, D, H, W)``, of each volume; see `Segmenter`."""
-        found = []
-        for volume, size in zip(X, _sizes(spacings, len(X)), strict=True):
-            each = list(self._of_slices(_checked(volume), size, flips))
-            found.append(np.moveaxis(np.stack(each, 1), 1, 1 + self.axis_))
-        return found
-
-    def predict(  # type: ignore[override]  # as of probabilities
-        self, X: Sequence[Any], spacings: Sequence[Spacing] | None = None, *, flips: bool = False
-    ) -> list[NDArray[np.int16]]:
-        """Label volumes ``(D, H, W)``: the most probable class of each voxel.
-
-        Parameters
-        ----------
-        X
-            Volumes ``(D, H, W)``; also files (`isthmus.data.volumes.VolumeFile`), of which no more
-            than a slab is in memory beside the labels.
-        spacings
-            Size of a voxel in mm along D, H and W, of each volume.
-        flips
-            As of `Segmenter.predict_proba`.
-        """
-        found = []
-        for volume, size in zip(X, _sizes(spacings, len(X)), strict=True):
-            checked = _checked(volume)
-            labels = np.empty(checked.shape, np.int16)
-            across = np.moveaxis(labels, self.axis_, 0)
-            for place, one in enumerate(self._of_slices(checked, size, flips)):
-                across[place] = one.argmax(0)
-            found.append(labels)
-        return found
-
     def _of_slices(
         self, volume: Sliceable, size: Spacing, flips: bool
     ) -> Iterator[NDArray[np.float32]]:
@@ -206,11 +170,6 @@ class VolumeSegmenter(Segmenter):
         height, width = (side for axis, side in enumerate(volume.shape) if axis != self.axis_)
         for image in self._slicer(self.settings_).one_by_one(volume, size):
             yield resized(self._of_image(image, flips), (height, width))
-
-    @property
-    def plane_(self) -> str:
-        """Name of the plane of the slices."""
-        return PLANES[self.axis_]
 
     # -- saving -----------------------------------------------------------------------------
 
@@ -229,33 +188,8 @@ class VolumeSegmenter(Segmenter):
             )
 
 
-def _sizes(spacings: Sequence[Spacing] | None, count: int) -> list[Spacing]:
-    """A spacing for each volume."""
-    if spacings is None:
-        return [_UNKNOWN] * count
-    sizes = [cast(Spacing, tuple(map(float, one))) for one in spacings]
-    if len(sizes) != count or any(
-        len(size) != 3 or not all(0 < side < np.inf for side in size) for size in sizes
-    ):
-        raise DataError(
-            f"Spacings are three numbers of mm above 0 for each of {count} volumes, not"
-            f" {spacings!r}."
-        )
-    return sizes
-
-
 def _axis(plane: str, sizes: Sequence[Spacing]) -> int:
     """The axis that slices lie across: the one that is named, or that of the coarsest spacing."""
     if plane in PLANES:
         return PLANES.index(plane)
     return int(np.round(np.median(sizes, axis=0), _TIE).argmax())
-
-
-def _checked(volume: Any) -> Sliceable:
-    """A volume of three axes; files stay as they are."""
-    whole: Sliceable = volume if hasattr(volume, "shape") else np.asarray(volume)
-    if len(whole.shape) != 3 or whole.dtype.kind not in "biuf":
-        raise DataError(
-            f"A volume is {whole.dtype} of shape {tuple(whole.shape)}; give numbers (D, H, W)."
-        )
-    return whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import SettingError
-from isthmus.data import PairSet
 from isthmus.data.fingerprint import fingerprint
 from isthmus.metrics.overlap import nan_mean
-from isthmus.models import MODELS, Ensemble, load
+from isthmus.models import MODELS, load
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.runner import (
     TASKS,
@@ -71,8 +71,8 @@ def train_folds(
         If there are fewer samples, or groups, than folds.
     """
     task = TASKS[MODELS[recipe.model["kind"]].task]
-    if not hasattr(task, "score_ensemble"):
-        raise SettingError("Folds are for segmenters of images; train this recipe without --folds.")
+    if not hasattr(task, "score_together"):
+        raise SettingError("Folds are for segmenters; train this recipe without --folds.")
     if count < 2:
         raise SettingError(f"--folds takes 2 or more, not {count}.")
     recipe = with_whole_paths(recipe)
@@ -86,10 +86,9 @@ def train_folds(
     dataset, parts = task.read_data(recipe.data)
     single = [Evaluation.load(place) for place in places]
     if len(parts.test):
-        test = dataset.subset(parts.test)
-        ensemble = Ensemble([load(place) for place in places])
-        scores, facts = task.score_ensemble(ensemble, test, recipe.data)
-        evaluation = _beside_single(scores, facts, single, test)
+        members = [load(place) for place in places]
+        together = task.score_together(members, dataset.subset(parts.test), recipe.data)
+        evaluation = _beside_single(together, single)
     else:
         evaluation = _pooled(single, task.SUMMED)
     evaluation.save(folder)
@@ -129,9 +128,7 @@ def _refuse_other(recipe: Recipe, folder: Path, count: int, resume: bool) -> Non
             )
 
 
-def _beside_single(
-    scores: dict[str, Array], facts: dict[str, float], single: Sequence[Evaluation], test: PairSet
-) -> Evaluation:
+def _beside_single(together: Evaluation, single: Sequence[Evaluation]) -> Evaluation:
     """Scores of all folds together on the test part, beside the mean of the folds by case."""
     means = {
         method: {
@@ -142,8 +139,8 @@ def _beside_single(
         }
         for method, columns in single[0].values.items()
     }
-    values = {"model": scores, _SINGLE: means.pop("model"), **means}
-    return Evaluation(values, test.groups, single[0].data, facts)
+    values = together.values | {_SINGLE: means.pop("model"), **means}
+    return replace(together, values=values, data=single[0].data)
 
 
 def _pooled(single: Sequence[Evaluation], summed: Sequence[str]) -> Evaluation:

@@ -83,7 +83,7 @@ def plan(recipe: Recipe, dataset: InstanceSet, parts: Split) -> SegmenterPlan:
 
 def describe(model: Any, dataset: InstanceSet, settings: DataSettings) -> None:
     """Keep with the model what its data were."""
-    segmentation.keep(model, dataset, settings.instances())
+    segmentation.keep(model, dataset, settings, settings.instances())
 
 
 def evaluate_parts(model: Any, dataset: InstanceSet, parts: Split, part: str) -> Evaluation:
@@ -162,13 +162,10 @@ def evaluate(model: Any, train: InstanceSet, test: InstanceSet, part: str = "tes
     return Evaluation(values, test.groups, test.fingerprint(), facts, part, details)
 
 
-def score_ensemble(
-    ensemble: Ensemble, test: InstanceSet, settings: DataSettings
-) -> tuple[dict[str, Array], dict[str, float]]:
-    """Scores of several models as one, by measure, and facts; objects are cut as by the first."""
-    first: Any = ensemble.members[0]
-    cases, facts = _scored(ensemble, first.objects_of, test)
-    return cases.columns(test), facts
+def score_together(members: Sequence[Any], test: InstanceSet, settings: DataSettings) -> Evaluation:
+    """Scores of the ensemble of several models, whose objects are cut as by the first."""
+    cases, facts = _scored(Ensemble(members), members[0].objects_of, test)
+    return Evaluation({"model": cases.columns(test)}, test.groups, test.fingerprint(), facts)
 
 
 def _scored(

@@ -30,8 +30,9 @@ from isthmus.recipes.restore import write_image
 from isthmus.recipes.score_objects import OBJECTS
 
 Image = NDArray[Any]  # (H, W) or (C, H, W)
-AREAS, REVIEW = "areas.csv", "review.csv"
-TABLES = {"areas": AREAS, "objects": OBJECTS, "counts": COUNTS}  # that writers make
+AREAS, VOLUMES, REVIEW = "areas.csv", "volumes.csv", "review.csv"
+# What is written of all images or volumes.
+TABLES = {"areas": AREAS, "objects": OBJECTS, "counts": COUNTS, "volumes": VOLUMES}
 _TOUCHING = np.ones((3, 3))  # pixels of one piece share a side or a corner
 
 
@@ -69,6 +70,11 @@ class Wanted:
     spacing: tuple[float, float] | None = None
 
 
+def parts_of(folders: Sequence[Path]) -> list[Path]:
+    """The folders, and in place of one that holds folds these."""
+    return [part for folder in folders for part in fold_folders(folder) or [folder]]
+
+
 def load_ensemble(folders: Sequence[Path]) -> Ensemble:
     """Segmenters of runs, models and folders of folds, as one.
 
@@ -79,8 +85,7 @@ def load_ensemble(folders: Sequence[Path]) -> Ensemble:
     SettingError
         If one is no segmenter, or they differ in classes or channels.
     """
-    parts = [part for folder in folders for part in fold_folders(folder) or [folder]]
-    members = [load_segmenter(part) for part in parts]
+    members = [load_segmenter(part) for part in parts_of(folders)]
     if len({one.task for one in members}) > 1:
         raise SettingError(
             "Some of the runs segment classes, others single objects; give runs of one sort."
@@ -154,11 +159,16 @@ def segment_files(
         progress(done, len(pages))
     if count:
         writer.finish(out)
+    write_review(out, reviewed)
+    return count, problems
+
+
+def write_review(out: Path, reviewed: list[tuple[float, str, float]]) -> None:
+    """Write negative entropy, name and expected Dice of images, the least certain first."""
     if reviewed:
         entropy, names, dice = map(np.array, zip(*sorted(reviewed), strict=True))
         columns = {"image": names, "entropy_bits": -entropy, "expected_dice": dice}
         write_table(out / REVIEW, columns)
-    return count, problems
 
 
 def _label(ensemble: Ensemble, name: str) -> int:
@@ -211,7 +221,8 @@ def read_as_trained(ensemble: Ensemble, page: Page | HeldPage) -> Image:
 # -- what is written ------------------------------------------------------------------------------
 
 
-def _named(target: Path, ending: str) -> Path:
+def named(target: Path, ending: str) -> Path:
+    """A file whose name is that of the target with an ending."""
     return target.with_name(target.name + ending)  # names may hold dots
 
 
@@ -232,7 +243,7 @@ def _write_extras(
     chosen: int | None,
 ) -> None:
     def write(ending: str, picture: Image) -> None:
-        with atomic_file(_named(target, ending)) as temporary:
+        with atomic_file(named(target, ending)) as temporary:
             write_image(temporary, picture)
 
     if wanted.probabilities:
@@ -287,9 +298,9 @@ class MapWriter:
     ) -> NDArray[np.int16]:
         """Write the most probable classes, and the overlay if it is wanted."""
         labels = _labels(self._ensemble, p, image)
-        write_label_map(_named(target, self._wanted.suffix), labels)
+        write_label_map(named(target, self._wanted.suffix), labels)
         if self._wanted.overlay:
-            with atomic_file(_named(target, ".overlay.png")) as temporary:
+            with atomic_file(named(target, ".overlay.png")) as temporary:
                 write_image(temporary, overlay(image, labels))
         names, spacing = self._ensemble.class_names, self._wanted.spacing
         _add_areas(self._areas, name, labels, names, spacing)

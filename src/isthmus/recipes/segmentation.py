@@ -91,17 +91,18 @@ def plan(recipe: Recipe, dataset: PairSet, parts: Split) -> SegmenterPlan:
 
 def describe(model: Any, dataset: PairSet, settings: DataSettings) -> None:
     """Keep with the model what its data were."""
-    keep(model, dataset, settings.pairs())
+    keep(model, dataset, settings, settings.pairs())
+    model.data_["measures"] = list(settings.measures)
+
+
+def keep(model: Any, dataset: PairSet, settings: DataSettings, reading: dict[str, Any]) -> None:
+    """Keep with a model of whatever pairs their name, classes and shares, and how they are read."""
     model.data_ |= {
-        "measures": list(settings.measures),
+        "name": dataset.name,
+        "class_names": list(dataset.class_names),
+        "reading": reading,
         "shares": settings.model_dump(mode="json", include={"shares"})["shares"],
     }
-
-
-def keep(model: Any, dataset: PairSet, reading: dict[str, Any]) -> None:
-    """Keep with the model of whatever pairs their name, their classes and how they were read."""
-    names = list(dataset.class_names)
-    model.data_ |= {"name": dataset.name, "class_names": names, "reading": reading}
 
 
 def evaluate_parts(model: Any, dataset: PairSet, parts: Split, part: str) -> Evaluation:
@@ -196,6 +197,17 @@ def notes(dataset: PairSet, parts: Split) -> list[str]:
     return sentences
 
 
+def score_together(members: Sequence[Any], test: PairSet, settings: DataSettings) -> Evaluation:
+    """Scores of the ensemble of several models, without baselines."""
+    found = predict(Ensemble(members), test, settings.measures)
+    own = columns(found.scores, found.maps, test, settings.measures) | found.columns
+    shares = measure_shares(found.maps, test, settings.shares)
+    facts = failures(found.scores) | {"seconds per image": found.seconds / len(test)}
+    facts |= share_facts(shares, test.groups)
+    values = {"model": own | share_errors(shares)}
+    return Evaluation(values, test.groups, test.fingerprint(), facts)
+
+
 def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> Evaluation:
     """Score a fitted segmenter on images with label maps beside its baselines.
 
@@ -236,18 +248,6 @@ def evaluate(model: Any, train: PairSet, test: PairSet, part: str = "test") -> E
     facts |= share_facts(found["model"], test.groups)
     details = case_columns(scores["model"], own.maps, test, share_details(found["model"]))
     return Evaluation(values, test.groups, test.fingerprint(), facts, part, details, own)
-
-
-def score_ensemble(
-    ensemble: Ensemble, test: PairSet, settings: DataSettings
-) -> tuple[dict[str, Array], dict[str, float]]:
-    """Scores of several segmenters as one, by measure, and facts; see `evaluate`."""
-    asked = settings.measures
-    found = predict(ensemble, test, asked)
-    shares = measure_shares(found.maps, test, settings.shares)
-    scores = columns(found.scores, found.maps, test, asked) | found.columns | share_errors(shares)
-    facts = {**failures(found.scores), "seconds per image": found.seconds / len(test)}
-    return scores, facts | share_facts(shares, test.groups)
 
 
 def columns(

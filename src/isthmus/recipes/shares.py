@@ -63,19 +63,24 @@ class ShareOf(BaseModel):
         """The share in a label map; NaN where it has nothing of the whole."""
         return 100 * share(labels, *self.labels(class_names))
 
-    def by_organ(self, labels: Labels, class_names: Sequence[str]) -> dict[str, float]:
-        """The share in each class of the whole but the part, such as each side, if several.
+    def sides(
+        self,
+        labels: Labels,
+        class_names: Sequence[str],
+        spacing: Sequence[float] | None = None,
+    ) -> dict[str, tuple[int, int]]:
+        """Pixels of the part, and of all, in each class of the whole but the part, if several.
 
-        Pixels of the part belong to the organ of the nearest pixel.
+        Such classes are the sides of an organ. Pixels of the part belong to the one of the nearest
+        pixel, by the sizes of pixels along the axes where they are given.
         """
         part, whole = self.labels(class_names)
         organs = [one for one in whole if one not in part]
         if len(organs) < 2:
             return {}
-        side, inner = absorbed(labels, part, organs), np.isin(labels, part)
+        side, inner = absorbed(labels, part, organs, spacing), np.isin(labels, part)
         return {
-            class_names[one]: 100
-            * share(np.where(inner & (side == one), -2, side), [-2], [-2, one])
+            class_names[one]: (int((inner & (side == one)).sum()), int((side == one).sum()))
             for one in organs
         }
 

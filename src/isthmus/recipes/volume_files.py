@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,51 +12,62 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError, SettingError
+from isthmus.core.files import atomic_file
 from isthmus.data import Problem, write_table
 from isthmus.data.mask_values import MaskValues
 from isthmus.data.pairs import Value
 from isthmus.data.problems import collect
 from isthmus.data.volumes import (
-    Geometry,
     VolumeFile,
     list_volumes,
     open_volume,
     stem,
     write_label_volume,
+    written_by_slice,
 )
 from isthmus.data.volumes.sets import label_values, refuse_elsewhere
-from isthmus.metrics import SegmentationScores, segmentation_scores, segmentation_table
+from isthmus.metrics import (
+    SegmentationScores,
+    Uncertainty,
+    segmentation_scores,
+    segmentation_table,
+)
+from isthmus.models import VolumeEnsemble
 from isthmus.recipes.apply import FILES, refuse_target
 from isthmus.recipes.inputs import load_volume_segmenter
+from isthmus.recipes.restore import write_image
 from isthmus.recipes.score import Scored, chosen_names, find_groups, write_cases
-
-VOLUMES = "volumes.csv"
+from isthmus.recipes.segment import VOLUMES, Wanted, named, parts_of, write_review
+from isthmus.recipes.volume_pictures import side_by_side
 
 
 def segment_volumes(
-    run: Path,
+    runs: Sequence[Path],
     source: Path,
     out: Path,
+    wanted: Wanted,
     *,
-    flips: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[int, list[Problem]]:
     """Write label volumes, each with the geometry of its volume, and how large the classes are.
 
     Memory holds the labels of one volume at a time and a slab of it, or the whole of it where its
-    file cannot be read in slabs.
+    file cannot be read in slabs, or the runs look at slices in several planes.
 
     Parameters
     ----------
-    run
-        Folder of a run or model of volumes.
+    runs
+        Folders of runs, models or folds of volumes; of several the mean probabilities count.
     source
         A ``.nii`` or ``.nii.gz`` file, the folder of a DICOM series, or a folder of these.
     out
         A new folder: ``NAME.nii.gz`` with the labels 0, ..., K - 1, in sub-folders as in the
         source; and ``volumes.csv`` with voxels and ml of each class.
-    flips
-        Whether probabilities are means over a slice and its mirror images.
+    wanted
+        What else: ``overlay``, ``NAME.overlay.png`` with some slices; ``probabilities``,
+        ``NAME.probability-k.nii`` of each class k but the background, float32; ``uncertainty``,
+        ``NAME.uncertainty.nii``, the entropy of each voxel, 1 being log2 K bits, its mean where
+        each class is predicted in ``volumes.csv``, and ``review.csv`` as of images; ``flips``.
     progress
         Told after each volume how many are done, and of how many.
 
@@ -71,31 +83,49 @@ def segment_volumes(
     DataError
         If there are no volumes, or two would become one file.
     SettingError
-        If the model is none of volumes, or `out` cannot be used.
+        If a model is none of volumes, they do not fit together, or `out` cannot be used.
     StorageError
         If the disk refuses; files that were written are whole.
     """
-    model = load_volume_segmenter(run)
+    ensemble = load_volume_ensemble(runs)
     refuse_target(out, source)
     if out.suffix.lower() in (*FILES, ".nii", ".gz"):
         raise SettingError(f"Label volumes are written to a folder, not to '{out}'.")
-    found, problems = _by_name(source), list[Problem]()
+    found, problems = volumes_by_name(source), list[Problem]()
     rows: dict[str, list[Any]] = defaultdict(list)
+    reviewed: list[tuple[float, str, float]] = []
     count = 0
     for done, (name, path) in enumerate(found.items(), 1):
-        segmented = collect(problems, name, _segment, model, path, flips)
+        segmented = collect(problems, name, _segment, ensemble, path, out / name, wanted)
         if segmented is not None:
-            labels, geometry = segmented
-            write_label_volume(out / f"{name}.nii.gz", labels, geometry)
-            _add_volumes(rows, name, labels, model, geometry.voxel_ml)
+            labels, voxel_ml, sums = segmented
+            entropy = sums.entropy() if wanted.uncertainty else None
+            _add_volumes(rows, name, labels, ensemble.class_names, voxel_ml, entropy)
+            if wanted.uncertainty:
+                expected = float(sums.expected_dice().mean())
+                reviewed.append((-sums.structure_entropy(), name, expected))
             count += 1
         progress(done, len(found))
     if count:
         write_table(out / VOLUMES, {name: np.array(column) for name, column in rows.items()})
+    write_review(out, reviewed)
     return count, problems
 
 
-def _by_name(source: Path) -> dict[str, Path]:
+def load_volume_ensemble(folders: Sequence[Path]) -> VolumeEnsemble:
+    """Segmenters of volumes of runs, models and folders of folds, as one.
+
+    Raises
+    ------
+    ModelFileError
+        If one cannot be loaded.
+    SettingError
+        If one is no segmenter of volumes, or they differ in classes.
+    """
+    return VolumeEnsemble([load_volume_segmenter(part) for part in parts_of(folders)])
+
+
+def volumes_by_name(source: Path) -> dict[str, Path]:
     """Volumes of a source by their names, with the sub-folders that they are in."""
     found: dict[str, Path] = {}
     for path in list_volumes(source):
@@ -107,17 +137,51 @@ def _by_name(source: Path) -> dict[str, Path]:
     return found
 
 
-def _segment(model: Any, path: Path, flips: bool) -> tuple[NDArray[np.int16], Geometry]:
-    file = open_volume(path)
-    (labels,) = model.predict([file.sliced(model.axis_)], [file.spacing], flips=flips)
-    return labels, file.geometry
+def sliceable(file: VolumeFile, model: Any) -> VolumeFile | NDArray[Any]:
+    """A file, or its array where a model's slices could not be read one after another."""
+    return file.sliced(model.axis_) if len(model.axes_) == 1 else file.read().array
+
+
+def _segment(
+    ensemble: VolumeEnsemble, path: Path, target: Path, wanted: Wanted
+) -> tuple[NDArray[np.int16], float, Uncertainty]:
+    """Write what belongs to one volume; its labels, the ml of a voxel, and how sure they are."""
+    file, axis, count = open_volume(path), ensemble.axis_, len(ensemble.class_names)
+    volume, sums = sliceable(file, ensemble), Uncertainty(count)
+    labels = np.empty(file.shape, np.int16)
+    across = np.moveaxis(labels, axis, 0)
+    with ExitStack() as files:
+
+        def by_slice(ending: str) -> Callable[[int, NDArray[Any]], None]:
+            place = named(target, f".{ending}.nii")
+            return files.enter_context(written_by_slice(place, file.geometry, axis))
+
+        chosen = range(1, count) if wanted.probabilities else ()
+        write = {label: by_slice(f"probability-{label}") for label in chosen}
+        write_entropy = by_slice("uncertainty") if wanted.uncertainty else None
+        each = ensemble.by_slice(volume, file.spacing, flips=wanted.flips)
+        for place, p in enumerate(each):
+            across[place] = p.argmax(0)
+            for label, write_one in write.items():
+                write_one(place, p[label])
+            if write_entropy is not None:
+                write_entropy(place, sums.add(p, across[place]) / np.log2(count))
+    write_label_volume(named(target, ".nii.gz"), labels, file.geometry)
+    if wanted.overlay:
+        with atomic_file(named(target, ".overlay.png")) as temporary:
+            write_image(temporary, side_by_side(volume, labels, axis, file.spacing))
+    return labels, file.geometry.voxel_ml, sums
 
 
 def _add_volumes(
-    rows: dict[str, list[Any]], name: str, labels: NDArray[np.int16], model: Any, voxel_ml: float
+    rows: dict[str, list[Any]],
+    name: str,
+    labels: NDArray[np.int16],
+    titles: Sequence[str],
+    voxel_ml: float,
+    entropy: NDArray[np.float64] | None,
 ) -> None:
-    """A row for each class: voxels and ml."""
-    titles = model.data_.get("class_names") or [str(label) for label in model.classes_]
+    """A row for each class: voxels, ml, and mean entropy if it is known."""
     for label, title in enumerate(titles):
         voxels = int((labels == label).sum())
         row = {
@@ -127,6 +191,8 @@ def _add_volumes(
             "voxels": voxels,
             "ml": round(voxels * voxel_ml, 6),
         }
+        if entropy is not None:
+            row["entropy_bits"] = entropy[label]
         for column, value in row.items():
             rows[column].append(value)
 
@@ -160,7 +226,7 @@ def score_volumes(
     """
     classes = MaskValues(values, ignore)
     found, wanted = chosen_names(
-        _by_name(predictions), _by_name(references), names, predictions, references
+        volumes_by_name(predictions), volumes_by_name(references), names, predictions, references
     )
     of_case = find_groups({name: name for name in wanted}, wanted, groups, stem)
     cases = [_score(classes, path, found.get(name)) for name, path in wanted.items()]

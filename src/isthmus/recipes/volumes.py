@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +15,27 @@ from skimage.filters import threshold_otsu
 
 from isthmus.data import CATALOGUE, Split
 from isthmus.data.volumes import VolumeSet, read_volumes
-from isthmus.metrics import SegmentationScores, agreement, segmentation_scores
+from isthmus.metrics import SegmentationScores, agreement, pixel_entropy, segmentation_scores
 from isthmus.metrics.agreement import Agreement
+from isthmus.models import VolumeEnsemble
 from isthmus.recipes import segmentation
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.schema import DataSettings
+from isthmus.recipes.shares import (
+    ShareOf,
+    measure_shares,
+    share_details,
+    share_errors,
+    share_facts,
+    shares_of,
+)
 
 Array = NDArray[Any]
 Labels = NDArray[np.int16]
 _COMMON = (64, 64, 64)  # size in which label volumes are averaged
 
 notes = segmentation.notes
+SUMMED = segmentation.SUMMED
 
 
 def read_data(settings: DataSettings) -> tuple[VolumeSet, Split]:
@@ -35,6 +46,8 @@ def read_data(settings: DataSettings) -> tuple[VolumeSet, Split]:
     settings.refuse("label_maps", purpose="autoencoders of label maps")
     settings.refuse("colour", "field_of_view", "measures", purpose="images, not for volumes")
     dataset = read_volumes(settings.given_source, **_reading(settings))
+    for one in settings.shares.values():
+        one.labels(dataset.class_names)  # refuses unknown classes
     return dataset, settings.part(dataset)
 
 
@@ -62,7 +75,7 @@ def fit(model: Any, dataset: VolumeSet, parts: Split, **options: Any) -> None:
 
 def describe(model: Any, dataset: VolumeSet, settings: DataSettings) -> None:
     """Keep with the model what its data were."""
-    segmentation.keep(model, dataset, _reading(settings))
+    segmentation.keep(model, dataset, settings, _reading(settings))
 
 
 def evaluate_parts(model: Any, dataset: VolumeSet, parts: Split, part: str) -> Evaluation:
@@ -95,24 +108,78 @@ def evaluate(model: Any, train: VolumeSet, test: VolumeSet, part: str = "test") 
     training labels, all brought to one size; and, of two classes, Otsu's threshold of each volume.
     Scores are those of `isthmus.metrics.segmentation_scores`, distances in mm, each the mean over
     the classes but the background; of each class also Dice and the absolute error of its volume in
-    ml. The facts give the agreement of the volumes of each class, see `volume_agreement`.
+    ml, and the errors of the shares that the data name. The facts give the agreement of the volumes
+    of each class, see `volume_agreement`, and of the shares.
     """
-    began = time.perf_counter()
-    own = model.predict(test.images, test.spacings)
-    seconds = (time.perf_counter() - began) / len(test)
-    predicted = {
-        "model": own,
+    shares = shares_of(model.data_)
+    own = score(model, test, shares)
+    baselines = {
         "untrained network": model.untrained().predict(test.images, test.spacings),
         "most frequent class": _by_place(train, test),
     }
     if len(test.class_names) == 2:
-        predicted["Otsu threshold"] = _by_threshold(train, test)
-    scores = {method: _scores(maps, test) for method, maps in predicted.items()}
-    values = {method: _columns(scores[method], maps, test) for method, maps in predicted.items()}
-    details = _case_columns(scores["model"], own, test)
-    facts = {**segmentation.failures(scores["model"]), **_agreement_facts(details, test)}
-    facts["seconds per volume"] = seconds
-    return Evaluation(values, test.groups, test.fingerprint(), facts, part, details)
+        baselines["Otsu threshold"] = _by_threshold(train, test)
+    values = {
+        method: _columns(_scores(maps, test), maps, test)
+        | share_errors(measure_shares(maps, test, shares))
+        for method, maps in baselines.items()
+    }
+    return replace(own, values=own.values | values, part=part)
+
+
+class Shown(NamedTuple):
+    """The slice ``(h, w)`` of a volume that holds most of the structures, for a report.
+
+    Attributes
+    ----------
+    place
+        Of the slice, across the model's axis.
+    prediction
+        Its label map.
+    uncertainty
+        Its `isthmus.metrics.pixel_entropy` as a share of the most that it can be.
+    """
+
+    place: int
+    prediction: Labels
+    uncertainty: NDArray[np.float32]
+
+
+def score(model: Any, test: VolumeSet, shares: Mapping[str, ShareOf]) -> Evaluation:
+    """Scores of a model alone; what is predicted for a report is a `Shown` of each volume.
+
+    Probabilities of one slice are held at a time.
+    """
+    maps: list[Labels] = []
+    shown: list[Shown] = []
+    began = time.perf_counter()
+    for image, mask, spacing in zip(test.images, test.masks, test.spacings, strict=True):
+        most = int((np.moveaxis(mask, model.axis_, 0) > 0).sum((1, 2)).argmax())
+        labels = np.empty(mask.shape, np.int16)
+        across = np.moveaxis(labels, model.axis_, 0)
+        for place, p in enumerate(model.by_slice(image, spacing)):
+            across[place] = p.argmax(0)
+            if place == most:
+                entropy = pixel_entropy(p) / np.float32(np.log2(len(p)))
+                shown.append(Shown(place, across[place].copy(), entropy))
+        maps.append(labels)
+    seconds = (time.perf_counter() - began) / len(test)
+    cases, found = _scores(maps, test), measure_shares(maps, test, shares)
+    values = _columns(cases, maps, test) | share_errors(found)
+    details = _case_columns(cases, maps, test, share_details(found))
+    facts = {
+        **segmentation.failures(cases),
+        **_agreement_facts(details, test),
+        **share_facts(found, test.groups),
+        "seconds per volume": seconds,
+    }
+    groups, data = test.groups, test.fingerprint()
+    return Evaluation({"model": values}, groups, data, facts, "test", details, shown)
+
+
+def score_together(members: Sequence[Any], test: VolumeSet, settings: DataSettings) -> Evaluation:
+    """Scores of the ensemble of several models."""
+    return score(VolumeEnsemble(members), test, settings.shares)
 
 
 def volume_agreement(details: dict[str, Array], name: str) -> Agreement | None:
@@ -169,9 +236,12 @@ def _volumes(
 
 
 def _case_columns(
-    cases: list[SegmentationScores], maps: list[Labels], test: VolumeSet
+    cases: list[SegmentationScores],
+    maps: list[Labels],
+    test: VolumeSet,
+    more: Mapping[str, Array],
 ) -> dict[str, Array]:
-    """A table of the cases, worst first: scores and volumes of each class, and failures."""
+    """A table of the cases, worst first: scores and volumes of each class, more, and failures."""
     found: dict[str, Any] = {"name": np.array(test.names)}
     if test.groups is not None:
         found["group"] = test.groups
@@ -183,6 +253,7 @@ def _case_columns(
         for measure in ("dice", "hausdorff_95", "surface_distance"):
             found[f"{measure}/{name}"] = np.array([case.values[measure][place] for case in cases])
         found[f"predicted_ml/{name}"], found[f"ml/{name}"] = _volumes(maps, test, place + 1)
+    found |= more
     for failure in ("missed", "false_positives"):
         found[failure] = np.array([", ".join(names[getattr(case, failure)]) for case in cases])
     order = np.argsort(dice, kind="stable")

@@ -24,20 +24,24 @@ _ROWS = {
 }
 
 
-def draw(evaluation: Evaluation, shares: Mapping[str, ShareOf]) -> Iterator[Drawing]:
+def draw(
+    evaluation: Evaluation, shares: Mapping[str, ShareOf], what: str = "images"
+) -> Iterator[Drawing]:
     """A picture of each share whose true values spread."""
     for name in shares:
         measured, true = _values(evaluation, name)
         if np.isfinite(measured + true).sum() > 1:
             yield (
                 f"agreement-{name}",
-                f"Measured and true {name} of the {evaluation.part} images where both have one;"
+                f"Measured and true {name} of the {evaluation.part} {what} where both have one;"
                 " right: differences over means, with bias and limits of agreement.",
                 agreement_figure(measured, true, "%", name),
             )
 
 
-def sections(evaluation: Evaluation, shares: Mapping[str, ShareOf]) -> Iterator[Section]:
+def sections(
+    evaluation: Evaluation, shares: Mapping[str, ShareOf], what: str = "images"
+) -> Iterator[Section]:
     """A table of the agreement of each share."""
     for name, one in shares.items():
         measured, true = _values(evaluation, name)
@@ -51,14 +55,14 @@ def sections(evaluation: Evaluation, shares: Mapping[str, ShareOf]) -> Iterator[
         lost = int((np.isnan(measured) & ~np.isnan(true)).sum())
         note = (
             f"Severity by the cut points of {SEVERITY_SCALES[one.severity].source}. They are"
-            " applied here to the whole of each single image."
+            f" applied here to the whole of each single {what[:-1]}."
             if one.severity
             else ""
         )
         yield Section(
             f"Share: {name}",
             f"{' + '.join(one.part)} in per cent of {' + '.join(one.whole)}, over"
-            f" {int(np.isfinite(measured + true).sum())} images; in {lost} the organ was not"
+            f" {int(np.isfinite(measured + true).sum())} {what}; in {lost} the organ was not"
             " found, and in those it is not defined.",
             tables=[Table(["", "mean and 95 % interval"], rows)] if rows else [],
             note=note,

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.data.volumes import VolumeSet
-from isthmus.metrics import measure_of, pixel_entropy
+from isthmus.metrics import measure_of
 from isthmus.recipes.runner import Run
+from isthmus.recipes.shares import shares_of
+from isthmus.recipes.volume_pictures import seen, sides_of
 from isthmus.recipes.volumes import notes, volume_agreement
+from isthmus.reports import shares
 from isthmus.reports.agreement import agreement_figure
 from isthmus.reports.beside import beside_baselines
 from isthmus.reports.overlays import Case, case_panel, drawn
@@ -34,6 +36,8 @@ _TITLES = {
     "false_positives": "seen where there is none",
     "ml": "ml",
     "predicted_ml": "predicted ml",
+    "share": "true per cent",
+    "predicted_share": "per cent",
 }
 _MEASURES = {
     "bias": "bias",
@@ -51,13 +55,22 @@ def facts(run: Run) -> list[Fact]:
     shapes = sorted({image.shape for image in dataset.images}, key=np.prod)
     sizes = dict.fromkeys(" × ".join(map(str, shape)) for shape in (shapes[0], shapes[-1]))
     spacing = np.median(dataset.spacings, axis=0)
+    found = [
+        (dataset.name, f"data, volumes of {' to '.join(sizes)} voxels (up, backwards, left)"),
+        (" × ".join(f"{side:.3g}" for side in spacing), "mm, the median size of a voxel"),
+        (", ".join(dataset.class_names), "classes, the background first"),
+    ]
+    for name, stage in getattr(model, "stages", {"": model}).items():
+        found += [(value, f"{name}: {words}" if name else words) for value, words in _look(stage)]
+    return found
+
+
+def _look(model: Any) -> list[Fact]:
+    """How a network looks at volumes."""
     settings = model.settings_
     height, width = model.sample_shape_[1:]
     pixels = settings["spacing"]
     return [
-        (dataset.name, f"data, volumes of {' to '.join(sizes)} voxels (up, backwards, left)"),
-        (" × ".join(f"{side:.3g}" for side in spacing), "mm, the median size of a voxel"),
-        (", ".join(dataset.class_names), "classes, the background first"),
         (model.plane_, f"slices, with {settings['neighbours']} on either side as channels"),
         (f"{pixels:g} mm" if pixels else "own size", "pixels of slices as the network sees them"),
         (f"{width} × {height}", f"pixels, pieces in training; {settings['batch_size']} in a batch"),
@@ -88,6 +101,7 @@ def draw(run: Run) -> Iterator[Drawing]:
                     name,
                 ),
             )
+        yield from shares.draw(evaluation, shares_of(run.model.data_), "volumes")
 
 
 def _panel(run: Run, name: str, what: str, places: Array) -> Drawing:
@@ -95,8 +109,8 @@ def _panel(run: Run, name: str, what: str, places: Array) -> Drawing:
     dice, test = run.evaluation.values["model"]["dice"], run.test
     scores = ["no Dice" if np.isnan(one) else f"Dice {one:.3f}" for one in dice[places]]
     cases = [
-        _case(run.model, test, place, f"{plain(test.names[place])}\n{score}")
-        for place, score in zip(places, scores, strict=True)
+        _case(run, place, f"{plain(test.names[place])}\n{score}")
+        for place, score in zip(places.tolist(), scores, strict=True)
     ]
     caption = (
         f"{what[0].upper()}{what[1:]}, each in the {run.model.plane_} slice that holds most of the"
@@ -108,20 +122,14 @@ def _panel(run: Run, name: str, what: str, places: Array) -> Drawing:
     return name, caption, case_panel(cases, test.class_names)
 
 
-def _case(model: Any, test: VolumeSet, place: int, title: str) -> Case:
-    axis, spacing = model.axis_, test.spacings[place]
-    (p,) = model.predict_proba([test.images[place]], [spacing])
-    image, reference = (np.moveaxis(one[place], axis, 0) for one in (test.images, test.masks))
-    at = int((reference > 0).sum((1, 2)).argmax())
-    up = slice(None, None, 1 if axis == 0 else -1)  # the head is above
-    sides = [
-        side * size
-        for each, (side, size) in enumerate(zip(test.masks[place].shape, spacing, strict=True))
-        if each != axis
-    ]
-    seen = np.moveaxis(p, 1 + axis, 1)[:, at][:, up]
-    share = pixel_entropy(seen) / np.float32(np.log2(len(p)))
-    return drawn(title, image[at][up], reference[at][up], seen.argmax(0), sides, share)
+def _case(run: Run, place: int, title: str) -> Case:
+    axis, test, shown = run.model.axis_, run.test, run.evaluation.predicted[place]
+    image, reference = (seen(one[place], axis, shown.place) for one in (test.images, test.masks))
+    prediction, uncertainty = (
+        seen(np.expand_dims(one, axis), axis, 0) for one in (shown.prediction, shown.uncertainty)
+    )
+    sides = sides_of(test.masks[place].shape, test.spacings[place], axis)
+    return drawn(title, image, reference, prediction, sides, uncertainty)
 
 
 def sections(run: Run) -> list[Section]:
@@ -152,6 +160,7 @@ def sections(run: Run) -> list[Section]:
             note="The same as `cases.csv` in the folder of the run.",
             folded=len(cases) > _OPEN,
         ),
+        *shares.sections(run.evaluation, shares_of(run.model.data_), "volumes"),
     ][0 if rows else 1 :]
 
 

@@ -16,3 +16,4 @@ MADE_PAIRS = (
     breasts.ENTRY,
     chest_ct.ENTRY,
 )
+MADE_VOLUMES = (chest_ct.VOLUMES,)

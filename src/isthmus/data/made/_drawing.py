@@ -19,7 +19,7 @@ class Picture(NamedTuple):
 
     Attributes
     ----------
-    image : ndarray of uint8 or uint16
+    image : ndarray of uint8 or uint16, or of volumes int16
         ``(H, W)`` or ``(3, H, W)``.
     labels : ndarray of int16
         ``(H, W)``: the class of each pixel.
@@ -29,7 +29,7 @@ class Picture(NamedTuple):
         Columns of the index, such as the patient; empty of most sets.
     """
 
-    image: NDArray[np.uint8] | NDArray[np.uint16]
+    image: NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.int16]
     labels: NDArray[np.int16]
     objects: NDArray[np.int16] | None = None
     facts: Mapping[str, Any] = MappingProxyType({})

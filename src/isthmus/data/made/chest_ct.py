@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 
-from isthmus.data.entry import MadeEntry
+from isthmus.data.entry import MadeEntry, MadeVolumes
 from isthmus.data.made._drawing import Field, Mask, Picture, Size, blurred, fractal, grid, inside
 from isthmus.data.pairs import PairReading
 
@@ -12,20 +15,28 @@ ZERO = 1024  # the value of 0 Hounsfield units
 _AIR, _FAT, _WATER, _SOFT, _BONE = -1000.0, -90.0, 0.0, 45.0, 450.0
 _SIDES = (-1, 1)  # the patient's right is on the image's left
 _GROUND_GLASS, _CONSOLIDATION = 3, 4
-_SLICES = 6
+_SLICES, _DEPTH = 6, 12  # of a patient; of a volume
 
 
-def draw(random: np.random.Generator, size: Size, case: int, place: int) -> Picture:
-    """Slice `place` of a patient, of six from the shoulders to the belly.
+def draw(
+    random: np.random.Generator,
+    size: Size,
+    case: int,
+    place: int,
+    *,
+    slices: int = _SLICES,
+    zero: int = ZERO,
+) -> Picture:
+    """Slice `place` of a patient, of some from the shoulders to the belly.
 
-    Values are Hounsfield units plus 1024, in 16 bits. `random` draws the body first, which the
+    Values are Hounsfield units plus `zero`, in 16 bits. `random` draws the body first, which the
     slices of a patient have in common. Lungs begin and end within the body: the first and last
     slices may have none. Four of five patients have lesions, each in some slices: ground glass, of
     which some holds a core of consolidation. Folds of a blanket, stool and lung-like gas in the
     bowel have the values of lesions, but lie outside the lungs.
     """
     y, x = grid(size)
-    depth = place / (_SLICES - 1)
+    depth = place / (slices - 1)
     width, height = random.uniform(0.72, 0.88), random.uniform(0.5, 0.62)
     centre = random.normal(0, 0.04, 2)
     top, bottom = random.uniform(-0.15, 0.15), random.uniform(0.88, 1.12)
@@ -56,8 +67,9 @@ def draw(random: np.random.Generator, size: Size, case: int, place: int) -> Pict
     image = np.where(lungs, np.where(vessels, own.uniform(-100, 30), tissue), image)
     image = _with_lesions(own, image, labels, (y, x, depth), foci, lungs)
     image = blurred(image, 0.6) + own.uniform(12, 35) * own.normal(size=size)
-    values = np.rint(image + ZERO).clip(0, 4095).astype(np.uint16)
-    return Picture(values, labels, facts={"patient": f"patient{case + 1:03d}"})
+    values = np.rint(image).clip(-ZERO, 4095 - ZERO) + zero
+    stored: Any = values.astype(np.uint16 if zero else np.int16)
+    return Picture(stored, labels, facts={"patient": f"patient{case + 1:03d}"})
 
 
 def _lung(y: Field, x: Field, body: tuple[float, float], scale: float, heart: Field) -> Mask:
@@ -140,22 +152,34 @@ def _belly(
         image[:] = np.where((bowel < 1) & free, np.where(y < 0, gas, stool), image)
 
 
+_PAIRS = PairReading(
+    values={
+        "background": 0,
+        "right lung": 1,
+        "left lung": 2,
+        "ground glass": _GROUND_GLASS,
+        "consolidation": _CONSOLIDATION,
+    },
+    groups="patient",
+)
 ENTRY = MadeEntry(
     name="made-chest-ct",
     description="made: like axial slices of chest CT, HU + 1024; both lungs and lesions in them",
     sample_shape=(128, 128),
     count=180,
     licence="free",
-    pairs=PairReading(
-        values={
-            "background": 0,
-            "right lung": 1,
-            "left lung": 2,
-            "ground glass": _GROUND_GLASS,
-            "consolidation": _CONSOLIDATION,
-        },
-        groups="patient",
-    ),
+    pairs=_PAIRS,
     draw=draw,
     series=_SLICES,
+)
+VOLUMES = MadeVolumes(
+    name="made-chest-ct-volumes",
+    description="made: the same as volumes in Hounsfield units, one of each patient",
+    sample_shape=(_DEPTH, 128, 128),
+    count=30,
+    licence="free",
+    pairs=_PAIRS,
+    draw=partial(draw, slices=_DEPTH, zero=0),
+    series=_DEPTH,
+    spacing=(25.0, 3.5, 3.5),
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -136,30 +138,35 @@ def write_label_volume(path: str | Path, labels: Array, geometry: Geometry) -> N
     StorageError
         If the file cannot be written.
     """
+    if labels.dtype.kind not in "biu" or labels.min() < 0 or labels.max() > 65535:
+        raise DataError(f"{path}: labels are whole numbers from 0 to 65535; renumber them.")
+    write_volume(path, labels.astype(np.min_scalar_type(labels.max()), copy=False), geometry)
+
+
+def write_volume(path: str | Path, array: Array, geometry: Geometry) -> None:
+    """Write a volume ``(D, H, W)`` as NIfTI in its own type, with the geometry of a file.
+
+    Raises
+    ------
+    SettingError
+        If the suffix is another.
+    DataError
+        If it has not the shape of the geometry.
+    StorageError
+        If the file cannot be written.
+    """
     import nibabel
 
     path = Path(path)
     if not is_nifti(path):
         raise SettingError(f"{path} must end in .nii or .nii.gz; choose one.")
-    if labels.shape != geometry.canonical_shape:
+    if array.shape != geometry.canonical_shape:
         raise DataError(
-            f"{path}: labels of shape {labels.shape} do not fit a volume of shape"
+            f"{path}: an array of shape {array.shape} does not fit a volume of shape"
             f" {geometry.canonical_shape}."
         )
-    if labels.dtype.kind not in "biu" or labels.min() < 0 or labels.max() > 65535:
-        raise DataError(f"{path}: labels are whole numbers from 0 to 65535; renumber them.")
-    values = geometry.from_canonical(labels).astype(np.min_scalar_type(labels.max()), copy=False)
-    header: Any = (geometry.header_type or nibabel.Nifti1Header)()
-    header.set_data_dtype(values.dtype)
-    header.set_data_shape(values.shape)
-    if geometry.fields:
-        for name in _FIELDS:
-            header[name] = geometry.fields[name]
-        header["pixdim"][:4] = geometry.fields["pixdim"]
-    else:
-        header.set_xyzt_units("mm")
-        header.set_sform(geometry.affine, "scanner")
-        header.set_qform(geometry.affine, "scanner", strip_shears=True)
+    values = geometry.from_canonical(array)
+    header = _header(geometry, values.dtype)
     kind: Any = nibabel.Nifti2Image if header["sizeof_hdr"] == 540 else nibabel.Nifti1Image
     image = kind(values, None, header)
     with atomic_file(path) as temporary, temporary.open("wb") as file:
@@ -168,3 +175,62 @@ def write_label_volume(path: str | Path, labels: Array, geometry: Geometry) -> N
                 image.to_stream(packed)
         else:
             image.to_stream(file)
+
+
+@contextmanager
+def written_by_slice(
+    path: str | Path, geometry: Geometry, axis: int
+) -> Iterator[Callable[[int, Array], None]]:
+    """Write a volume of float32 whose slices come one by one, as ``.nii``; all of it or nothing.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.nii``.
+    geometry
+        Of the volume that it belongs to, as of `write_label_volume`.
+    axis
+        0, 1 or 2, which the slices lie across.
+
+    Yields
+    ------
+    callable
+        Takes the place of a slice and the slice ``(h, w)``, and keeps nothing of it in memory.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be written.
+    """
+    header = _header(geometry, np.dtype(np.float32))
+    start = header["vox_offset"] = header.single_vox_offset
+    shape = geometry.shape[:3]
+    with atomic_file(path) as temporary:
+        with temporary.open("wb") as file:
+            header.write_to(file)
+            file.truncate(int(start) + 4 * int(np.prod(shape)))
+
+        def write(place: int, values: Array) -> None:
+            # Mapped anew for each slice: what is mapped counts as memory once it is written to.
+            whole = np.memmap(temporary, "<f4", "r+", int(start), shape, "F")
+            np.moveaxis(geometry.to_canonical(whole), axis, 0)[place] = values
+
+        yield write
+
+
+def _header(geometry: Geometry, dtype: np.dtype[Any]) -> Any:
+    """That of a file with the geometry of another, and nothing else of it."""
+    import nibabel
+
+    header: Any = (geometry.header_type or nibabel.Nifti1Header)(endianness="<")
+    header.set_data_dtype(dtype)
+    header.set_data_shape(geometry.shape)
+    if geometry.fields:
+        for name in _FIELDS:
+            header[name] = geometry.fields[name]
+        header["pixdim"][:4] = geometry.fields["pixdim"]
+    else:
+        header.set_xyzt_units("mm")
+        header.set_sform(geometry.affine, "scanner")
+        header.set_qform(geometry.affine, "scanner", strip_shears=True)
+    return header

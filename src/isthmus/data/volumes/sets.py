@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from isthmus.data.catalogue import CATALOGUE, find
 from isthmus.data.limits import check_memory
 from isthmus.data.making import is_made
 from isthmus.data.mask_values import MaskValues
-from isthmus.data.pair_check import PairCheck, check_opened
+from isthmus.data.pair_check import PairCheck, check_made, check_opened
 from isthmus.data.pair_files import (
     Facts,
     Listing,
@@ -24,42 +24,17 @@ from isthmus.data.pair_files import (
     groups_of,
     predefined_of,
 )
-from isthmus.data.pair_reading import OpenPairs, decode_all, found_source
-from isthmus.data.pairs import PairReading, PairSet, Value
+from isthmus.data.pair_reading import OpenPairs, decode_all, found_source, refuse_choices
+from isthmus.data.pairs import PairReading, Value
 from isthmus.data.problems import Problem, collect
 from isthmus.data.volumes.finding import holds_volumes, list_volumes, open_volume
+from isthmus.data.volumes.made import is_made_volumes, make_volumes
 from isthmus.data.volumes.nifti import stem
 from isthmus.data.volumes.volume import VolumeFile
+from isthmus.data.volumes.volume_set import VolumeSet
 
-Spacing = tuple[float, float, float]
 LISTING = Listing(list_volumes, stem)
 _MASKS = ("masks", "labels")  # names of the folder where none is given
-
-
-@dataclass(frozen=True, eq=False)
-class VolumeSet(PairSet):
-    """Volumes of any sizes, each with a label volume: a `PairSet` whose images have a depth.
-
-    Attributes
-    ----------
-    images : tuple of ndarray
-        Each ``(D, H, W)``, see `isthmus.data.volumes.Volume`.
-    masks : tuple of ndarray of int16
-        Label volumes ``(D, H, W)``; -1 where a voxel is to be ignored.
-    spacings : tuple
-        Size of a voxel in mm along D, H and W, of each volume.
-    """
-
-    spacings: tuple[Spacing, ...] = ()
-
-    per_pair: ClassVar[tuple[str, ...]] = (*PairSet.per_pair, "spacings")
-
-    def _check_pair(self, name: str, image: NDArray[Any], mask: NDArray[np.int16]) -> None:
-        if image.ndim != 3 or mask.shape != image.shape or mask.dtype != np.int16:
-            raise DataError(
-                f"{self.name}: the volume {name} has the shape {image.shape}, its labels"
-                f" {mask.shape} of {mask.dtype}; give (D, H, W) for both, labels as int16."
-            )
 
 
 @dataclass(frozen=True)
@@ -146,6 +121,9 @@ def read_volumes(
         "ignore": ignore,
         "groups": groups,
     }
+    if is_made_volumes(source):
+        refuse_choices(source, given)
+        return make_volumes(str(source))
     opened = open_volumes(source, given)
     spacings = tuple(pair.image.spacing for pair in opened.pairs)
     return VolumeSet(**decode_all(opened, every_class), spacings=spacings)
@@ -155,8 +133,8 @@ def is_volume_set(source: str | Path) -> bool:
     """Whether a source of pairs, a known name, folder or CSV file, is one of volumes."""
     path = Path(source)
     if isinstance(source, str) and source in CATALOGUE:
-        if is_made(source):
-            return False
+        if is_made(source) or is_made_volumes(source):
+            return is_made_volumes(source)
         try:
             path = find(source)
         except DataError:
@@ -179,6 +157,9 @@ def check_volumes(source: str | Path, **settings: Any) -> PairCheck:
     SettingError
         If a setting cannot be used.
     """
+    if is_made_volumes(source):
+        refuse_choices(source, settings)
+        return check_made(make_volumes(str(source)))
     return check_opened(source, settings, open_volumes)
 
 
