@@ -170,7 +170,7 @@ export class ImageView {
     });
     canvas.addEventListener("pointermove", (event) => this._drag(event));
     for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, (event) => this._pointers.delete(event.pointerId));
-    canvas.addEventListener("pointerleave", () => this._hover(null));
+    canvas.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this._hover(null));
   }
 
   _tell(event) {
