@@ -47,7 +47,7 @@ def workspace(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace
     model.untrained().save(folder / "other")
     model.data_["shares"] = {"air": {"part": ["lung"], "whole": ["background", "lung"]}}
     model.save(folder / "shares")
-    InstanceSegmenter(**{**SETTINGS, "epochs": 6}).fit(*touching(16)).save(folder / "cells")
+    InstanceSegmenter(**{**SETTINGS, "epochs": 3}).fit(*touching(16)).save(folder / "cells")
     return Workspace(runs, [folder / "other", folder / "shares", folder / "cells"])
 
 
@@ -220,11 +220,15 @@ def test_shares_that_the_recipe_names_are_told(asking: Any, images: list[Array])
 
 # -- what is seen ---------------------------------------------------------------------------------
 
-DROP = """([files]) => {
+DROP = """([files, pasted]) => {
   const data = new DataTransfer();
   for (const [name, content] of files) {
     const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
     data.items.add(new File([bytes], name));
+  }
+  if (pasted) {
+    window.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+    return;
   }
   const target = document.querySelector(".page-segment");
   for (const kind of ["dragenter", "dragover", "drop"])
@@ -245,13 +249,13 @@ COLOURED = """([height, width]) => {
 }"""
 
 
-def drop(tab: Any, **files: bytes) -> None:
+def drop(tab: Any, pasted: bool = False, **files: bytes) -> None:
     named = [
         [name.replace("_", "."), base64.b64encode(content).decode()]
         for name, content in files.items()
     ]
-    tab.locator(".invitation, .view >> visible=true").first.wait_for()
-    tab.evaluate(DROP, [named])
+    tab.locator(".desk").wait_for()
+    tab.evaluate(DROP, [named, pasted])
 
 
 def coloured(tab: Any, shape: tuple[int, ...]) -> Array:
@@ -299,7 +303,8 @@ def test_the_least_certain_comes_first_and_a_bad_file_stops_no_other(
 ) -> None:
     visitor = visit(app)
     tab = visitor.open(f"#/segment/{RUN}")
-    drop(tab, a_png=png(images[0]), bad_png=b"junk", b_png=png(images[1]), c_png=png(images[2]))
+    drop(tab, a_png=png(images[0]), bad_png=b"junk", b_png=png(images[1]))
+    drop(tab, True, c_png=png(images[2]))
     tab.locator(".review .certainty >> nth=2").wait_for()
     assert "bad.png cannot be read" in tab.locator(".review li").last.inner_text()
     model = workspace.model(RUN)

@@ -54,7 +54,8 @@ function desk(root, chosen, cards) {
     } }, place && h("option", { value: "", selected: !names[1] }, "nothing"), others.map((card) => h("option", { value: card.name, selected: card.name === names[place] }, card.name))));
   }
 
-  function take(files) {
+  function take(files, folders = []) {
+    if (folders.length) say(`${folders.join(", ")}: drop the images in it, not the folder; \`isthmus segment\` takes folders.`, true);
     const { refused } = visit.addFiles(files);
     if (refused) say(refused, true);
     arrange();

@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 /**
  * Takes files that are dropped on `element` or pasted; the element has the class "over" meanwhile.
  * @param {HTMLElement} element
- * @param {(files: File[]) => void} take
+ * @param {(files: File[], folders?: string[]) => void} take Folders are named and not looked into.
  * @returns {() => void} Ends it.
  */
 export function takeFiles(element, take) {
@@ -26,7 +26,9 @@ export function takeFiles(element, take) {
     event.preventDefault();
     depth = 0;
     element.classList.remove("over");
-    take([...event.dataTransfer.files]);
+    const folders = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry?.isDirectory);
+    const named = new Set(folders.map((entry) => entry.name));
+    take([...event.dataTransfer.files].filter((file) => !named.has(file.name)), [...named]);
   }, { signal });
   // A file that misses the element would take the whole page's place.
   for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault(), { signal });

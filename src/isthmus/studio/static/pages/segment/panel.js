@@ -6,7 +6,7 @@ import { look } from "./stage.js";
 
 const SHOWN = 200; // objects in the table
 
-const settings = { spacing: null, text: "" };
+const settings = { spacing: null, text: "", open: false }; // outlives a change of images
 
 /** Height and width of a pixel in mm, of "0.5" or "0.5,0.8"; null for anything else. */
 function spacingOf(text) {
@@ -41,10 +41,15 @@ export function panel({ stage, visit, turn }) {
     ].filter(Boolean));
   }
 
-  const again = () => update(shown.item, shown.findings);
+  /** The same anew; what had the focus keeps it. */
+  function again() {
+    const { key } = document.activeElement?.dataset ?? {};
+    update(shown.item, shown.findings);
+    if (key) element.querySelector(`[data-key="${key}"]`)?.focus();
+  }
 
   function tick(words, name, changed) {
-    return h("label", {}, h("input", { type: "checkbox", checked: look[name], onchange: (event) => {
+    return h("label", {}, h("input", { type: "checkbox", checked: look[name], "data-key": name, onchange: (event) => {
       look[name] = event.target.checked;
       changed();
     } }), words);
@@ -92,7 +97,7 @@ export function panel({ stage, visit, turn }) {
           spacing && number(short(one.pixels * spacing[0] * spacing[1])),
           number(!told.objects ? pixels(one.pieces) : one.label ? pixels(counts.get(one.label) ?? 0) : ""),
           scored && number(one.label ? dice(one.dice) : "")))))),
-      h("label", { class: "spacing small" }, "Pixel size, mm", h("input", { size: 9, inputmode: "decimal", placeholder: "0.5 or 0.5,0.8", value: settings.text, onchange: (event) => {
+      h("label", { class: "spacing small" }, "Pixel size, mm", h("input", { size: 9, "data-key": "spacing", inputmode: "decimal", placeholder: "0.5 or 0.5,0.8", value: settings.text, onchange: (event) => {
         settings.text = event.target.value;
         settings.spacing = spacingOf(settings.text);
         again();
@@ -130,7 +135,7 @@ export function panel({ stage, visit, turn }) {
     const order = columns.object.map((_, i) => i).sort((a, b) => columns.area_px[b] - columns.area_px[a]).slice(0, SHOWN);
     const { spacing } = settings;
     const more = columns.object.length - order.length;
-    return h("details", { class: "card" }, h("summary", {}, `${pixels(columns.object.length)} objects, the largest first`),
+    return h("details", { class: "card", open: settings.open, ontoggle: (event) => (settings.open = event.target.open) }, h("summary", {}, `${pixels(columns.object.length)} objects, the largest first`),
       h("div", { class: "scroll tall" }, h("table", {},
         h("thead", {}, h("tr", {}, ["object", "class", "pixels", spacing && "mm²", "centre x, y"].filter(Boolean).map((head) => h("th", { scope: "col" }, head)))),
         h("tbody", {}, order.map((i) => h("tr", { onmouseenter: () => stage.light(columns.object[i]), onmouseleave: () => stage.light(0) },

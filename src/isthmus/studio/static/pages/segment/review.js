@@ -26,7 +26,7 @@ export function reviewList({ visit, show, remove, again }) {
     h("p", { class: "quiet small" }, WHY), list);
   let shown = null;
 
-  function row(item) {
+  function line(item) {
     const { told, done, busy, error } = visit.state(item);
     const share = done ? told.entropy_bits / told.most_bits : 0;
     return h("li", { class: item === shown ? "shown" : "", "aria-current": item === shown ? "true" : null },
@@ -46,7 +46,13 @@ export function reviewList({ visit, show, remove, again }) {
     element.hidden = !order.length;
     const seen = order.filter((one) => one.seen).length;
     count.textContent = `${order.length} ${order.length === 1 ? "image" : "images"}, ${seen} seen`;
-    list.replaceChildren(...order.map(row));
+    const focused = list.contains(document.activeElement);
+    list.replaceChildren(...order.map(line));
+    if (focused) (list.querySelector(".shown .name") ?? list.querySelector("button"))?.focus({ preventScroll: true });
+    const row = list.querySelector(".shown");
+    if (!row) return;
+    list.scrollTop = Math.min(list.scrollTop, row.offsetTop); // the list alone; the page stays
+    list.scrollTop = Math.max(list.scrollTop, row.offsetTop + row.offsetHeight - list.clientHeight);
   }
 
   const keys = (event) => {
