@@ -17,6 +17,8 @@ function spacingOf(text) {
 const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 2 : 1)} %`;
 const dice = (value) => (value == null ? "–" : value.toFixed(3));
 const pixels = (count) => count.toLocaleString("en");
+/** Pixels of a class over their share of the image. */
+const sizes = (one) => [pixels(one.pixels), h("br"), h("span", { class: "quiet" }, percent(one.share))];
 const number = (...children) => h("td", { class: "number" }, ...children);
 
 /**
@@ -87,13 +89,13 @@ export function panel({ stage, visit, turn }) {
     const { told } = finding;
     const scored = told.classes.some((one) => one.dice != null);
     const { spacing } = settings;
-    const heads = ["pixels", "share", spacing && "mm²", told.objects ? "objects" : "pieces", scored && "Dice"].filter(Boolean);
+    const heads = ["pixels", spacing && "mm²", told.objects ? "objects" : "pieces", scored && "Dice"].filter(Boolean);
     const counts = new Map();
     told.objects?.label.forEach((label) => counts.set(label, (counts.get(label) ?? 0) + 1));
     return h("section", { class: "card" }, h("h2", {}, "Classes"),
       h("div", { class: "scroll" }, h("table", { class: "areas" },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "class"), heads.map((head) => h("th", { scope: "col", class: "number" }, head)))),
-        h("tbody", {}, told.classes.map((one) => h("tr", {}, classSwitch(one, finding), number(pixels(one.pixels)), number(percent(one.share)),
+        h("tbody", {}, told.classes.map((one) => h("tr", {}, classSwitch(one, finding), number(...sizes(one)),
           spacing && number(short(one.pixels * spacing[0] * spacing[1])),
           number(!told.objects ? pixels(one.pieces) : one.label ? pixels(counts.get(one.label) ?? 0) : ""),
           scored && number(one.label ? dice(one.dice) : "")))))),
@@ -124,7 +126,7 @@ export function panel({ stage, visit, turn }) {
           [first, second].map(({ told }) => h("th", { scope: "col", class: "number run" }, told.run, h("br"), scored ? "pixels, Dice" : "pixels")))),
         h("tbody", {}, names.map((name) => {
           const mine = first.told.classes.find((one) => one.name === name);
-          const figures = (one) => [pixels(one.pixels), h("br"), h("span", { class: "quiet" }, percent(one.share)), ...(scored && one.label ? [h("br"), h("strong", {}, dice(one.dice))] : [])];
+          const figures = (one) => [...sizes(one), ...(scored && one.label ? [h("br"), h("strong", {}, dice(one.dice))] : [])];
           return h("tr", {}, classSwitch(mine ?? other(name), mine ? first : second), number(mine && !mine.label ? "" : alike.has(name) ? dice(alike.get(name)) : "–"), cell(mine, (one) => h("span", {}, ...figures(one))), cell(other(name), (one) => h("span", {}, ...figures(one))));
         })))),
       h("p", { class: "quiet small" }, "Agreement is Dice of the two masks, not with any reference."));
