@@ -6,7 +6,7 @@ from skimage.segmentation import find_boundaries
 
 from isthmus.core.errors import DataError
 from isthmus.data import overlay
-from isthmus.data.overlay import class_colour
+from isthmus.data.overlay import class_colour, displayed
 
 
 def blobs() -> np.ndarray:
@@ -58,3 +58,11 @@ def test_colours_stay_apart() -> None:
 def test_sizes_must_agree() -> None:
     with pytest.raises(DataError, match=r"shape \(2, 3\) do not fit an image of shape \(3, 2\)"):
         overlay(np.zeros((3, 2), np.uint8), np.zeros((2, 3), np.int16))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_an_image_is_displayed_as_the_overlay_shows_it(dtype: type) -> None:
+    image = np.random.default_rng(0).integers(0, 200, (2, 20, 30)).astype(dtype)[0]
+    shown = displayed(image)
+    assert (shown.shape, shown.dtype) == ((20, 30), np.uint8)
+    np.testing.assert_array_equal(np.stack([shown] * 3), overlay(image, np.zeros((20, 30), int)))

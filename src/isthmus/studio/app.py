@@ -7,12 +7,13 @@ from collections.abc import Callable
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse
 
+from isthmus.studio import segmenting
 from isthmus.studio.answers import STATIC, new_app
 from isthmus.studio.guard import Access
 from isthmus.studio.workspace import ModelCard, Workspace
 
 # What each page asks for.
-ROUTES: list[Callable[[Workspace], APIRouter]] = []
+ROUTES: list[Callable[[Workspace], APIRouter]] = [segmenting.routes]
 
 
 def create_studio(workspace: Workspace, access: Access) -> FastAPI:

@@ -41,3 +41,10 @@ export const colour = (name) => {
   probe.remove();
   return color;
 };
+
+/** The rules of a page, pages/NAME.css, asked for once; resolves when they hold. */
+export function style(name) {
+  const href = `/static/pages/${name}.css`;
+  if (document.querySelector(`link[href="${href}"]`)) return Promise.resolve();
+  return new Promise((done) => document.head.append(h("link", { rel: "stylesheet", href, onload: done, onerror: done })));
+}
