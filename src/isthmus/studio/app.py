@@ -8,11 +8,12 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse
 
 from isthmus.studio.answers import STATIC, new_app
+from isthmus.studio.explore import routes as explore
 from isthmus.studio.guard import Access
 from isthmus.studio.workspace import ModelCard, Workspace
 
 # What each page asks for.
-ROUTES: list[Callable[[Workspace], APIRouter]] = []
+ROUTES: list[Callable[[Workspace], APIRouter]] = [explore.routes]
 
 
 def create_studio(workspace: Workspace, access: Access) -> FastAPI:

@@ -41,3 +41,11 @@ export const colour = (name) => {
   probe.remove();
   return color;
 };
+
+/** The rules of a page, pages/NAME.css: added once, there before what needs them is shown. */
+export const style = (name) =>
+  new Promise((resolve) => {
+    const href = `/static/pages/${name}.css`;
+    if (document.querySelector(`link[href="${href}"]`)) return resolve();
+    document.head.append(h("link", { rel: "stylesheet", href, onload: resolve, onerror: resolve }));
+  });
