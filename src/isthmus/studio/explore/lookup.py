@@ -14,6 +14,7 @@ from PIL import Image
 
 from isthmus.core.errors import DataError
 from isthmus.data import read
+from isthmus.recipes.apply import from_brightness
 from isthmus.studio.explore.pictures import for_screen, is_picture
 
 Array = NDArray[Any]
@@ -55,19 +56,16 @@ def read_sent(body: bytes, model: Any, *, inverted: bool = False) -> Array:
             sample = read(path, size=tuple(shape[-2:]), colour=len(shape) == 3).samples
         except DataError as error:
             raise DataError(str(error).replace(str(path), "The image")) from None
-    return _in_units(model, np.asarray(sample[:1]), inverted)
+    light = _light(np.asarray(sample[:1]))
+    return from_brightness(model, 1 - light if inverted else light)
 
 
-def _in_units(model: Any, sample: Array, inverted: bool) -> Array:
-    """Pixels in the units of the training samples, such as 0 to 16 of scikit-learn's digits."""
-    whole = sample.dtype.kind == "u"
-    light = sample / np.float32(np.iinfo(sample.dtype).max) if whole else sample
-    light = 1 - light if inverted else light
-    kind = np.dtype(model.sample_dtype_)
-    if kind.kind == "u":
-        return np.rint(light * np.iinfo(kind).max).astype(kind)
-    low, high = model.data_.get("low", 0.0), model.data_.get("high", 1.0)
-    return np.asarray(low + (high - low) * light, kind)
+def _light(pixels: Array) -> Array:
+    """Pixels from black at 0 to white at 1; those that are no whole numbers from their lowest."""
+    if pixels.dtype.kind == "u":
+        return pixels / np.float32(np.iinfo(pixels.dtype).max)
+    low, high = pixels.min(), pixels.max()
+    return np.asarray((pixels - low) / max(high - low, 1e-12))
 
 
 def as_address(model: Any, sample: Array) -> str:

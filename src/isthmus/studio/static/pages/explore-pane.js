@@ -163,7 +163,7 @@ export async function pane(source, space, told, { canvas }) {
   const pointsButton = h("button", { "aria-pressed": "true", onclick: () => toggle(pointsButton, (on) => plot.setHidden(!on)) }, "Points");
 
   const toolButtons = Object.entries(TOOLS).map(([name, title]) =>
-    h("button", { "aria-pressed": name === "probe", "data-tool": name, onclick: () => useTool(name) }, title),
+    h("button", { "aria-pressed": String(name === "probe"), "data-tool": name, onclick: () => useTool(name) }, title),
   );
   function useTool(name) {
     plot.setTool(name);
@@ -174,17 +174,11 @@ export async function pane(source, space, told, { canvas }) {
     h(
       "div",
       { class: "tools zoom", role: "group", "aria-label": "Enlarge" },
-      h("button", { "aria-label": "Enlarge", onclick: () => zoom(1.5) }, "+"),
-      h("button", { "aria-label": "Make smaller", onclick: () => zoom(1 / 1.5) }, "−"),
+      h("button", { "aria-label": "Enlarge", onclick: () => plot.enlarge(1.5) }, "+"),
+      h("button", { "aria-label": "Make smaller", onclick: () => plot.enlarge(1 / 1.5) }, "−"),
       h("button", { "aria-label": "Show all", title: "Show all", onclick: plot.fit }, "⤢"),
     ),
   );
-  function zoom(factor) {
-    plot.camera.enlarge(factor);
-    grid.view();
-    plot.redraw();
-  }
-
   const toolbar = h(
     "div",
     { class: "toolbar" },
@@ -232,6 +226,7 @@ export async function pane(source, space, told, { canvas }) {
     },
     setSought(code) {
       sought = code;
+      if (plane) plot.show(...plane.placeOf(code));
       mark();
     },
     free() {

@@ -102,7 +102,7 @@ function heading(spaces, models, shown, again) {
   return h(
     "div",
     { class: "explore-head" },
-    h("div", { class: "grow" }, h("h1", {}, spaces.map(({ title }) => title).join(" beside ")), h("p", { class: "quiet" }, `${spaces.map(({ units }) => `${units} code ${units === 1 ? "unit" : "units"}`).join(", ")} · ${count}`)),
+    h("div", { class: "grow" }, h("h1", {}, spaces.map(({ title }) => title).join(" beside ")), h("p", { class: "quiet" }, `${[...new Set(spaces.map(({ units }) => `${units} code ${units === 1 ? "unit" : "units"}`))].join(" beside ")} · ${count}`)),
     facts && choice("Data", offered, shown.part, change("part")),
     facts && choice("Show", COUNTS, shown.count, change("count")),
     names.length > 1

@@ -2,7 +2,7 @@
 import { countOf, imageOf } from "./picture.js";
 import { newest } from "./newest.js";
 
-const SIDE = 44; // pixels of a picture at least
+const SIDE = 36; // pixels of a picture at least
 const MOST = 900;
 const REST = 90; // milliseconds after which the new part is asked for
 
@@ -42,10 +42,11 @@ export function lattice(plot, decode, failed) {
       if (!on || asked.version !== version) return;
       const [, height, width] = block.shape;
       const rows = Math.ceil(countOf(block) / asked.columns);
-      const canvas = new OffscreenCanvas(asked.columns * width, rows * height);
+      const [across, down] = [width + 1, height + 1]; // a line stays free between pictures
+      const canvas = new OffscreenCanvas(asked.columns * across, rows * down);
       const sprites = canvas.getContext("2d");
       for (let i = 0; i < countOf(block); i++) {
-        sprites.putImageData(imageOf(block, i), (i % asked.columns) * width, Math.floor(i / asked.columns) * height);
+        sprites.putImageData(imageOf(block, i), (i % asked.columns) * across, Math.floor(i / asked.columns) * down);
       }
       sheet = { canvas, left: asked.left, top: asked.top, width: asked.columns * asked.step, height: rows * asked.step };
       plot.element.dataset.lattice = countOf(block);
@@ -61,7 +62,8 @@ export function lattice(plot, decode, failed) {
     context.clearRect(0, 0, camera.width, camera.height);
     if (!on || !sheet) return;
     const [x, y] = camera.toScreen(sheet.left, sheet.top);
-    context.imageSmoothingEnabled = true;
+    context.imageSmoothingEnabled = sheet.canvas.width > sheet.width * camera.scale * ratio;
+    context.globalAlpha = 0.9;
     context.drawImage(sheet.canvas, x, y, sheet.width * camera.scale, sheet.height * camera.scale);
   }
 

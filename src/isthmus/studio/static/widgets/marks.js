@@ -50,9 +50,14 @@ export class Marks {
     const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
     const [left, bottom] = camera.toPlane(0, camera.height);
     const [right, top] = camera.toPlane(camera.width, 0);
-    context.strokeStyle = context.fillStyle = this.quiet;
-    context.globalAlpha = 0.75;
-    context.lineWidth = 1;
+    const label = (text, x, y) => {
+      context.lineWidth = 3;
+      context.lineJoin = "round";
+      context.strokeStyle = this.paper; // so that it can be read over anything
+      context.strokeText(text, x, y);
+      context.fillStyle = this.quiet;
+      context.fillText(text, x, y);
+    };
     context.beginPath();
     context.textAlign = "center";
     context.textBaseline = "alphabetic";
@@ -60,7 +65,7 @@ export class Marks {
       const [x] = camera.toScreen(u, 0);
       context.moveTo(x, camera.height);
       context.lineTo(x, camera.height - 5);
-      if (x > 34) context.fillText((Math.abs(u) < step / 2 ? 0 : u).toFixed(digits), x, camera.height - 8);
+      if (x > 34) label((Math.abs(u) < step / 2 ? 0 : u).toFixed(digits), x, camera.height - 8);
     }
     context.textAlign = "left";
     context.textBaseline = "middle";
@@ -68,10 +73,11 @@ export class Marks {
       const [, y] = camera.toScreen(0, v);
       context.moveTo(0, y);
       context.lineTo(5, y);
-      if (y < camera.height - 20) context.fillText((Math.abs(v) < step / 2 ? 0 : v).toFixed(digits), 8, y);
+      if (y < camera.height - 20) label((Math.abs(v) < step / 2 ? 0 : v).toFixed(digits), 8, y);
     }
+    context.strokeStyle = this.quiet;
+    context.lineWidth = 1;
     context.stroke();
-    context.globalAlpha = 1;
   }
 
   #ring(context, [x, y], radius, tint, width) {

@@ -47,7 +47,10 @@ export function pad({ size, ondrawn }) {
     last = at(event);
     stroke(event);
   });
-  canvas.addEventListener("pointermove", (event) => (event.getCoalescedEvents?.() ?? [event]).forEach(stroke));
+  canvas.addEventListener("pointermove", (event) => {
+    const parts = event.getCoalescedEvents?.() ?? [];
+    (parts.length ? parts : [event]).forEach(stroke);
+  });
   for (const name of ["pointerup", "pointercancel"]) {
     canvas.addEventListener(name, () => {
       if (last) timer = setTimeout(send, REST);

@@ -2,7 +2,7 @@
 
 const VERTEX = `
 attribute vec2 place; attribute vec4 tint;
-uniform vec2 middle, stretch; uniform float size;
+uniform vec2 middle, stretch; uniform mediump float size;
 varying vec4 colour;
 void main() {
   gl_Position = vec4((place - middle) * stretch, 0.0, 1.0);
@@ -11,7 +11,7 @@ void main() {
 }`;
 const FRAGMENT = `
 precision mediump float;
-varying vec4 colour; uniform float size;
+varying vec4 colour; uniform mediump float size;
 void main() {
   float far = length(gl_PointCoord - 0.5) * size;
   float cover = clamp(size * 0.5 - far + 0.5, 0.0, 1.0);

@@ -42,7 +42,7 @@ export function scatter(options) {
   let order = new Uint32Array(0);
   let places = new Places(xy);
   let [whole, fitted, hidden] = [[-1, -1, 1, 1], false, false];
-  let [budget, lastFrame, movedAt, asked] = [FEWEST * 5, 0, -1e9, 0];
+  let [budget, lastFrame, movedAt, asked, stale] = [FEWEST * 5, 0, -1e9, 0, true];
 
   function newPainter(canvas) {
     painter?.free();
@@ -74,7 +74,7 @@ export function scatter(options) {
       order.forEach((from, to) => (mixed[to] = whole[from]));
     }
     painter.colours(new Uint8Array(mixed.buffer));
-    redraw();
+    repaint();
   }
 
   function dotSize() {
@@ -92,7 +92,8 @@ export function scatter(options) {
     }
     lastFrame = now;
     const count = hidden ? 0 : moving ? Math.min(order.length, budget) : order.length;
-    painter.draw(camera, dotSize(), Math.floor(count));
+    if (stale) painter.draw(camera, dotSize(), Math.floor(count));
+    stale = false;
     marks.draw();
     for (const [one, [u, v]] of carried) {
       const [x, y] = camera.toScreen(u, v);
@@ -101,16 +102,22 @@ export function scatter(options) {
       one.classList.toggle("left", x > camera.width * 0.75);
     }
     // What was left out while things moved is drawn when they rest.
-    if (moving && count < order.length && !hidden) setTimeout(redraw, REST);
+    if (moving && count < order.length && !hidden) setTimeout(repaint, REST);
   }
 
   function redraw() {
     asked ||= requestAnimationFrame(frame);
   }
 
+  /** The points too: a probe that moves leaves them as they are. */
+  function repaint() {
+    stale = true;
+    redraw();
+  }
+
   function moved() {
     movedAt = performance.now();
-    redraw();
+    repaint();
     options.onview?.(true);
   }
 
@@ -124,10 +131,8 @@ export function scatter(options) {
     }
     camera.resize(clientWidth, clientHeight);
     if (!fitted) fit();
-    painter.draw(camera, dotSize(), hidden ? 0 : order.length);
-    marks.draw();
     options.onview?.(false);
-    redraw();
+    repaint();
   }
 
   function fit() {
@@ -180,8 +185,11 @@ export function scatter(options) {
     camera,
     /** The canvas under the points. */
     under,
-    redraw,
     fit,
+    enlarge(factor) {
+      camera.enlarge(factor);
+      moved();
+    },
     /** Where the points are, in units of the plane; without any, what is seen: [left, bottom, right, top]. */
     setPoints(newPlaces, bounds = null) {
       xy = newPlaces;
@@ -202,7 +210,7 @@ export function scatter(options) {
     setTool: (tool) => (element.dataset.tool = tool),
     setHidden(now) {
       hidden = now;
-      redraw();
+      repaint();
     },
     setProbe(u, v) {
       marks.probe = u == null ? null : [u, v];
