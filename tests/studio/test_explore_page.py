@@ -88,7 +88,7 @@ def test_the_picture_follows_the_probe(visit: Any, runs: Path, model: Any) -> No
     moved = expect_decoded(tab, model)
     reach = model.code_mean_[1] + 3 * model.code_std_[1]
     assert moved[0] == pytest.approx(second[0], abs=1e-4)
-    assert moved[1] == pytest.approx(reach, abs=0.02 * model.code_std_[1])
+    assert moved[1] == pytest.approx(float(reach), abs=0.02 * float(model.code_std_[1]))
 
     tab.click("text=Decoded grid")
     tab.wait_for_selector(".scatter[data-lattice]")

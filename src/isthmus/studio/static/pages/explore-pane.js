@@ -100,7 +100,7 @@ export async function pane(source, space, told, { canvas }) {
       plot.show(...at);
       setCode(picked.code, at);
       mark();
-      told.tell("picked", picked, source.run);
+      told.tell("picked", picked, source);
     },
     (error) => say(error.message, true),
   );

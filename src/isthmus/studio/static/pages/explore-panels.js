@@ -40,8 +40,8 @@ export function samplePanel(panes, told) {
   );
 
   let newestPlace = -1;
-  told.on("picked", async (sample, run) => {
-    const at = panes.findIndex(({ source }) => source.run === run);
+  told.on("picked", async (sample, from) => {
+    const at = panes.findIndex(({ source }) => source === from);
     const { pane, gallery: mine } = near[at];
     advice.hidden = true;
     body.hidden = false;
