@@ -69,6 +69,8 @@ class Space(BaseModel):
         Units, the one that varies most first.
     picture
         Whether samples are images; else they are rows of a table.
+    searchable
+        Whether they are plain images, so that one can be sent and looked for.
     told
         Classes one of which a conditional decoder must be told.
     mute
@@ -86,6 +88,7 @@ class Space(BaseModel):
     std: list[float]
     order: list[int]
     picture: bool
+    searchable: bool
     sample_shape: list[int]
     told: list[str]
     umap: bool

@@ -15,7 +15,7 @@ from PIL import Image
 from isthmus.core.errors import DataError
 from isthmus.data import read
 from isthmus.recipes.apply import from_brightness
-from isthmus.studio.explore.pictures import for_screen, is_picture
+from isthmus.studio.explore.pictures import for_screen, is_plain
 
 Array = NDArray[Any]
 # By the first bytes of a file, the ending by which it is read.
@@ -43,7 +43,7 @@ def read_sent(body: bytes, model: Any, *, inverted: bool = False) -> Array:
     DataError
         If the model takes no plain images, or the file cannot be read as one.
     """
-    if not is_picture(model) or model.data_.get("structures"):
+    if not is_plain(model):
         raise DataError("This model's samples are no plain images, so none can be looked for.")
     ending = next((ending for start, ending in _KINDS.items() if body.startswith(start)), None)
     if ending is None:

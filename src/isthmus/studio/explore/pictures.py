@@ -18,6 +18,11 @@ def is_picture(model: Any) -> bool:
     return len(model.sample_shape_) > 1
 
 
+def is_plain(model: Any) -> bool:
+    """Whether samples are images as files hold them, not label maps."""
+    return is_picture(model) and not model.data_.get("structures")
+
+
 def for_screen(model: Any, samples: Array, side: int | None = None) -> NDArray[Any]:
     """Images as uint8 ``(N, H, W, 1 or 3)``, rows of a table as float32 ``(N, D)``.
 

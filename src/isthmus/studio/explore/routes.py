@@ -29,7 +29,7 @@ from isthmus.studio.explore.answers import (
 )
 from isthmus.studio.explore.codes import Codes, Part
 from isthmus.studio.explore.lookup import as_address, read_sent
-from isthmus.studio.explore.pictures import for_screen, is_picture
+from isthmus.studio.explore.pictures import for_screen, is_picture, is_plain
 from isthmus.studio.explore.work import Explorations
 from isthmus.studio.workspace import Workspace
 
@@ -80,6 +80,7 @@ def routes(workspace: Workspace) -> APIRouter:
             std=model.code_std_.tolist(),
             order=np.argsort(-model.code_std_, kind="stable").tolist(),
             picture=is_picture(model),
+            searchable=is_plain(model),
             sample_shape=list(model.sample_shape_),
             told=class_names(model) if model.conditional else [],
             umap=UMAP.installed(),

@@ -214,6 +214,7 @@ export async function pane(source, space, told, { canvas }) {
     setCode,
     pick,
     picked: () => picked,
+    code: reader.code,
     through(code) {
       if (!plane) return say("A layout by UMAP is no plane; choose another view.");
       plane = plane.through(code);

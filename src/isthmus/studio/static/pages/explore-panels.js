@@ -106,6 +106,7 @@ export function unitsPanel(pane, told) {
     own = false;
   });
   told.on("code", (code) => own || units.set(code));
+  if (pane.code()) units.set(pane.code());
   return units.element;
 }
 

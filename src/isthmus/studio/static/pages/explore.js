@@ -124,7 +124,7 @@ async function one(source, space) {
   if (space.shown) panels.push({ name: "sample", title: "Sample", content: samplePanel([view], told) }, { name: "selection", title: "Selection", content: selectionPanel([view], told) });
   if (!space.mute) panels.push({ name: "units", title: "Units", content: unitsPanel(view, told) });
   if (between) panels.push({ name: "between", title: "Between", content: between.element });
-  if (space.shown && space.picture) panels.push({ name: "search", title: "Search", content: searchPanel(view, told) });
+  if (space.shown && space.searchable) panels.push({ name: "search", title: "Search", content: searchPanel(view, told) });
   if (outliers) panels.push({ name: "outliers", title: "Outliers", content: outliers.element });
   const tabbed = panels.length ? tabs(panels, (name) => name === "outliers" && outliers.open()) : null;
   openWith(tabbed, told);
