@@ -1,4 +1,4 @@
-/** What lies over the points: lines of the plane, the probe, marked points, a loop. */
+/** What lies over the points: scales, marked points, a line, a loop. */
 import { colour } from "../dom.js";
 
 const APART = 90; // pixels between lines, about
@@ -11,7 +11,6 @@ function round(number) {
 }
 
 export class Marks {
-  probe = null; // [u, v]
   list = []; // { at: [u, v], text }
   line = null; // [[u, v], [u, v]]
   hovered = null; // [u, v]
@@ -25,7 +24,7 @@ export class Marks {
 
   /** Take the colours of the current look. */
   look() {
-    [this.ink, this.quiet, this.paper, this.lines, this.accent] = ["ink", "quiet", "paper", "line", "accent"].map(colour);
+    [this.ink, this.quiet, this.paper, this.accent] = ["ink", "quiet", "paper", "accent"].map(colour);
   }
 
   draw() {
@@ -39,7 +38,6 @@ export class Marks {
     if (this.line) this.#way(context, this.line.map((place) => camera.toScreen(...place)));
     if (this.hovered) this.#ring(context, camera.toScreen(...this.hovered), 7, this.ink, 2);
     for (const { at, text } of this.list) this.#flag(context, camera.toScreen(...at), text);
-    if (this.probe) this.#cross(context, camera.toScreen(...this.probe));
     if (this.loop) this.#loop(context);
   }
 
@@ -86,20 +84,6 @@ export class Marks {
       context.lineWidth = width + extra;
       context.beginPath();
       context.arc(x, y, radius, 0, 7);
-      context.stroke();
-    }
-  }
-
-  #cross(context, [x, y]) {
-    for (const [style, width] of [[this.paper, 5], [this.accent, 2.5]]) {
-      context.strokeStyle = style;
-      context.lineWidth = width;
-      context.beginPath();
-      context.arc(x, y, 9, 0, 7);
-      for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-        context.moveTo(x + 9 * dx, y + 9 * dy);
-        context.lineTo(x + 15 * dx, y + 15 * dy);
-      }
       context.stroke();
     }
   }

@@ -5,6 +5,7 @@ import { paint, picture } from "./picture.js";
 
 const NEAR = 2; // typical distances within which a code lies among the data
 const FAR = 6;
+const THUMBNAIL = 120; // milliseconds between pictures of nearest samples, which come second to the decoded ones
 
 /**
  * @param {object} to what it asks
@@ -33,6 +34,7 @@ export function probe(to) {
   );
   let shownPlace = -1;
   let latest = null;
+  let waiting = 0;
   const times = [];
   const features = () => to.features?.() ?? [];
 
@@ -47,7 +49,7 @@ export function probe(to) {
     meter.firstChild.style.width = `${100 * Math.min(1, Math.log1p(far) / Math.log1p(60))}%`;
     if (place !== shownPlace) {
       shownPlace = place;
-      thumbnail(place);
+      waiting ||= setTimeout(() => ((waiting = 0), thumbnail(shownPlace)), THUMBNAIL);
     }
   }
 

@@ -32,6 +32,7 @@ export function scatter(options) {
     under,
     over,
   );
+  const cross = h("div", { class: "cross", "aria-hidden": "true" });
   const camera = new Camera();
   const marks = new Marks(over, camera);
   const carried = new Map(); // elements that stay at places
@@ -42,7 +43,8 @@ export function scatter(options) {
   let order = new Uint32Array(0);
   let places = new Places(xy);
   let [whole, fitted, hidden] = [[-1, -1, 1, 1], false, false];
-  let [budget, lastFrame, movedAt, asked, stale] = [FEWEST * 5, 0, -1e9, 0, true];
+  let [budget, lastFrame, movedAt, asked, stale, staleMarks] = [FEWEST * 5, 0, -1e9, 0, true, true];
+  let probe = null;
 
   function newPainter(canvas) {
     painter?.free();
@@ -93,8 +95,8 @@ export function scatter(options) {
     lastFrame = now;
     const count = hidden ? 0 : moving ? Math.min(order.length, budget) : order.length;
     if (stale) painter.draw(camera, dotSize(), Math.floor(count));
-    stale = false;
-    marks.draw();
+    if (stale || staleMarks) marks.draw();
+    stale = staleMarks = false;
     for (const [one, [u, v]] of carried) {
       const [x, y] = camera.toScreen(u, v);
       one.style.transform = `translate(${x}px, ${y}px)`;
@@ -105,8 +107,13 @@ export function scatter(options) {
     if (moving && count < order.length && !hidden) setTimeout(repaint, REST);
   }
 
-  function redraw() {
+  function next() {
     asked ||= requestAnimationFrame(frame);
+  }
+
+  function redraw() {
+    staleMarks = true;
+    next();
   }
 
   /** The points too: a probe that moves leaves them as they are. */
@@ -135,6 +142,13 @@ export function scatter(options) {
     repaint();
   }
 
+  // An element is moved without anything being drawn again, as quickly as a pointer goes.
+  function carry(one, u, v) {
+    if (!carried.has(one)) element.append(one);
+    carried.set(one, [u, v]);
+    next();
+  }
+
   function fit() {
     camera.fit(whole);
     fitted = camera.width > 1;
@@ -159,7 +173,7 @@ export function scatter(options) {
     },
     probe: (x, y) => options.onprobe?.(...camera.toPlane(x, y), "drag"),
     step(dx, dy) {
-      const [u, v] = marks.probe ?? [camera.u, camera.v];
+      const [u, v] = probe ?? [camera.u, camera.v];
       const [x, y] = camera.toScreen(u, v);
       options.onprobe?.(...camera.toPlane(x + dx, y + dy), "key");
     },
@@ -172,7 +186,7 @@ export function scatter(options) {
       if (done && path.length > 2) options.onselect?.(places.inside(path.map(([x, y]) => camera.toPlane(x, y))));
     },
     enter() {
-      if (marks.probe && places.count) options.onpick?.(places.nearest(...marks.probe, Infinity));
+      if (probe && places.count) options.onpick?.(places.nearest(...probe, Infinity));
     },
     escape: () => options.onselect?.(new Uint32Array(0)),
   });
@@ -213,8 +227,8 @@ export function scatter(options) {
       repaint();
     },
     setProbe(u, v) {
-      marks.probe = u == null ? null : [u, v];
-      redraw();
+      probe = [u, v];
+      carry(cross, u, v);
     },
     /** Points to mark: [{ place, text }], and a line between two places. */
     setMarks(list, line = null) {
@@ -238,11 +252,7 @@ export function scatter(options) {
       }
     },
     /** Let an element stay at a place. */
-    carry(one, u, v) {
-      if (!carried.has(one)) element.append(one);
-      carried.set(one, [u, v]);
-      redraw();
-    },
+    carry,
     free() {
       watch.disconnect();
       looks.removeEventListener("change", relook);
