@@ -9,11 +9,12 @@ from fastapi.responses import FileResponse
 
 from isthmus.studio import segmenting
 from isthmus.studio.answers import STATIC, new_app
+from isthmus.studio.explore import routes as explore
 from isthmus.studio.guard import Access
 from isthmus.studio.workspace import ModelCard, Workspace
 
 # What each page asks for.
-ROUTES: list[Callable[[Workspace], APIRouter]] = [segmenting.routes]
+ROUTES: list[Callable[[Workspace], APIRouter]] = [explore.routes, segmenting.routes]
 
 
 def create_studio(workspace: Workspace, access: Access) -> FastAPI:

@@ -73,8 +73,11 @@ class Workspace:
 
     def path(self, name: str) -> Path:
         """Folder of a run; 404 if there is none of the name."""
-        found = self.runs().get(name)
-        if found is None:
+        found = self._single.get(name)
+        # One run is looked for alone: pages ask often, and a folder may hold many.
+        if found is None and self.folder is not None and Path(name).name == name:
+            found = self.folder / name
+        if found is None or name.startswith(".") or not (has_recipe(found) or _document(found)):
             raise absent(f"There is no run '{name}' here.")
         return found
 
