@@ -9,10 +9,13 @@ from fastapi.responses import FileResponse
 
 from isthmus.studio.answers import STATIC, new_app
 from isthmus.studio.guard import Access
+from isthmus.studio.jobs import routes as runs
 from isthmus.studio.workspace import ModelCard, Workspace
 
 # What each page asks for.
-ROUTES: list[Callable[[Workspace], APIRouter]] = []
+ROUTES: list[Callable[[Workspace], APIRouter]] = [
+    runs.routes,
+]
 
 
 def create_studio(workspace: Workspace, access: Access) -> FastAPI:
