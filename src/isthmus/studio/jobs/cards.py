@@ -118,10 +118,11 @@ class Cards:
         for name, row in rows.items():
             if row["recipe"] is not None:
                 paths.setdefault(name, self._jobs.folder / name)
+        names = self._data_names()
         found = []
         for name, path in paths.items():
             row = rows.get(name, blank_run(name))
-            if not row["hidden"] and (card := self._card(path, row, RunCard)) is not None:
+            if not row["hidden"] and (card := self._card(path, row, RunCard, names)) is not None:
                 card.place = places.get(name)
                 found.append(card)
         order = {"running": 0, "stopping": 0, "queued": 1}
@@ -131,12 +132,17 @@ class Cards:
     def detail(self, name: str) -> RunDetail:
         """One run; 404 if there is none of the name."""
         row, path = self._jobs.row(name), self._jobs.path(name)
-        card: RunDetail | None = self._card(path, row, RunDetail)
+        card: RunDetail | None = self._card(path, row, RunDetail, self._data_names())
         if card is None:
             raise SettingError(f"The recipe of '{name}' cannot be read; train it again.")
         return card
 
-    def _card(self, path: Path, row: Row, kind: type[Any]) -> Any:
+    def _data_names(self) -> dict[str, str]:
+        """Names of registered data sets by their paths."""
+        rows = self._jobs.store.rows("SELECT path, name FROM datasets")
+        return {row["path"]: row["name"] for row in rows}
+
+    def _card(self, path: Path, row: Row, kind: type[Any], names: dict[str, str]) -> Any:
         """A card of either kind; ``None`` for what has no recipe that can be read."""
         text = _text(path) or row["recipe"]
         recipe = None if text is None else _facts(text)
@@ -149,7 +155,7 @@ class Cards:
         card = {
             "name": row["name"],
             **{key: recipe[key] for key in ("title", "task", "kind", "epochs", "minutes")},
-            "data": recipe["source"],
+            "data": names.get(recipe["source"], recipe["source"]),
             "project": row["project"],
             "tags": json.loads(row["tags"]),
             "state": state,

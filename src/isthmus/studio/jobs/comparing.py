@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -110,7 +112,13 @@ def _flat(table: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _evaluation(jobs: Jobs, name: str) -> Evaluation | None:
+    path = jobs.path(name)
     try:
-        return Evaluation.load(jobs.path(name))
-    except IsthmusError:
+        return _loaded(path, (path / "evaluation.json").stat().st_mtime_ns)
+    except (OSError, IsthmusError):
         return None
+
+
+@lru_cache(maxsize=32)  # its intervals take a while
+def _loaded(path: Path, _: int) -> Evaluation:
+    return Evaluation.load(path)

@@ -196,7 +196,7 @@ class DataSets:
         return DataCard(
             **{key: row[key] for key in ("name", "origin", "version", "bytes", "samples", "added")},
             kind=row["kind"] or "",
-            description=row["path"] if row["origin"] == "registered" else "",
+            description=row["path"] if row["origin"] == "registered" else "Sent to this studio",
             found=found,
             advice=trouble if found else f"It is no longer in {row['path']}; register it again.",
             share=self._shares.get(name),

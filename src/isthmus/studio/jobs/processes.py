@@ -69,11 +69,11 @@ class Process:
         try:
             (self.folder / EXIT).unlink(missing_ok=True)
             write_text(self.folder / _RECIPE, recipe)
-            train = ("train", str(self.folder / _RECIPE), "--out", str(run), "--resume")
+            train = command(self.folder / _RECIPE, run)
             keeper = ("isthmus.studio.jobs.keeper", str(self.folder), str(lock))
             with self.log.open("ab") as log:
                 child = subprocess.Popen(  # noqa: S603  # our own words and paths
-                    [sys.executable, "-m", *keeper, sys.executable, "-m", "isthmus", *train],
+                    [sys.executable, "-m", *keeper, *train],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -132,6 +132,11 @@ class Process:
     @classmethod
     def _reap(cls) -> None:
         cls._children[:] = [child for child in cls._children if child.poll() is None]
+
+
+def command(recipe: Path, run: Path) -> list[str]:
+    """What trains a recipe into a folder, or goes on with it."""
+    return [sys.executable, "-m", "isthmus", "train", str(recipe), "--out", str(run), "--resume"]
 
 
 _MOST = 2**16  # bytes of a log that are shown

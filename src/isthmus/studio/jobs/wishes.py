@@ -207,7 +207,7 @@ class Wishes:
         table: dict[str, Any] = {}
         override(table, line)
         key = line.partition("=")[0].strip()
-        if key == "data.source" or (key == "data" and "source" in table["data"]):
+        if isinstance(table.get("data"), dict) and "source" in table["data"]:
             raise SettingError("data.source is not set by a line: choose a data set by its name.")
         for setting, text in _texts(table):
             if setting in _MODELS and text in self._workspace.runs():
