@@ -243,7 +243,7 @@ def test_a_job_is_run_from_the_page_to_its_report(visit: Any, tmp_path: Path) ->
     tab.locator(".state.done").wait_for(timeout=120_000)
     assert tab.url.endswith("#/runs/run/first")
     assert tab.locator(".uplot canvas").count() == 1
-    assert "Training for 2 epochs" in tab.get_by_label("Log").inner_text()
+    assert "Training for 2 epochs" in tab.get_by_label("Log", exact=True).inner_text()
     assert tab.get_by_role("columnheader", name="PCA").is_visible()
     with tab.expect_popup() as opened:
         tab.get_by_role("link", name="Report").click()
@@ -254,6 +254,7 @@ def test_a_job_is_run_from_the_page_to_its_report(visit: Any, tmp_path: Path) ->
     assert shown > 0
     tab.goto(f"{visitor.url}/#/runs")
     row = tab.locator("article", has_text="first")
+    row.wait_for()
     assert row.locator(".tag").all_inner_texts() == ["trial", "small"]
     row.get_by_role("link", name="first").click()
     tab.get_by_role("button", name="Delete").click()

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,8 @@ class Jobs:
         row, path = self.row(name), self.path(name)
         if row["state"] in ("queued", "running"):
             raise SettingError(f"'{name}' goes on already.")
+        if row["state"] == "done":
+            raise SettingError(f"'{name}' is finished; train it again with changes.")
         if self.folder not in path.resolve().parents:
             raise SettingError(f"'{name}' is not in the folder of the studio; resume it there.")
         if row["recipe"] is None:
@@ -270,7 +272,8 @@ class Jobs:
                 time.time(),
                 row["name"],
             )
-            process.note(f"Error: {error}")
+            with suppress(OSError):  # the disk may be full
+                process.note(f"Error: {error}")
             return
         asked = self.store.row("SELECT stop_asked FROM runs WHERE name = ?", row["name"])
         if asked and asked["stop_asked"] is not None:  # before there was a process to be told
