@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from isthmus.cli import app
 from isthmus.core.errors import DataError, SettingError
 from isthmus.studio.jobs import uploads
 from isthmus.studio.jobs.datasets import DataCard, DataSets
@@ -135,3 +137,24 @@ def test_what_is_registered_stays_where_it_is(data: DataSets, tmp_path: Path) ->
         data.register("mnist", tmp_path)
     with pytest.raises(DataError, match=r"no data set 'peple'.*people"):
         data.source("peple")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("people", "NAME=PATH"),
+        ("people=nowhere.csv", "nowhere.csv"),
+        ("a/b=people.csv", "cannot be a name"),
+        ("mnist=people.csv", "known data set"),
+    ],
+)
+def test_the_command_line_refuses_before_it_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people.csv").write_bytes(TABLE)
+    result = CliRunner().invoke(app, ["studio", "runs", "--no-browser", "--data", given])
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
