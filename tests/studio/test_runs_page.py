@@ -108,6 +108,9 @@ def test_a_setting_that_is_refused_is_named(asking: httpx2.Client) -> None:
     wrong = check(settings=["training.epochs=2", "training.epoch=3"])
     assert wrong["field"] == "settings.1"
     assert "did you mean 'epochs'" in wrong["error"]
+    both = check(settings=["training.epochs=x", "model.netwrk=3"])
+    assert both["field"] == "settings.0"
+    assert "epochs" in both["error"]
     assert check(data="mnits")["field"] == "data"
     assert "mnist" in check(data="mnits")["error"]
     absent = asking.post("/api/runs", json={"template": "no-such"})

@@ -181,18 +181,18 @@ class Wishes:
         try:
             return Checked(toml=self.recipe(wish).to_toml())
         except ValueError as error:
-            return Checked(error=str(error), field=self._blamed(wish))
+            return self._blamed(wish) or Checked(error=str(error), field="data")
 
-    def _blamed(self, wish: Wish) -> str | None:
-        """The first line that cannot be added to those before it, or the data."""
+    def _blamed(self, wish: Wish) -> Checked | None:
+        """The first line that cannot be added to those before it, and why."""
         name, text = self._text(wish)
         for number, line in enumerate(wish.settings):
             try:
                 self._resolved(line)
                 parse_recipe(text, name, map(self._resolved, wish.settings[: number + 1]))
-            except ValueError:
-                return f"settings.{number}"
-        return "data"
+            except ValueError as error:
+                return Checked(error=str(error), field=f"settings.{number}")
+        return None
 
     def _text(self, wish: Wish) -> tuple[str, str]:
         """Name and text of the recipe that a wish begins with."""
