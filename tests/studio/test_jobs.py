@@ -182,9 +182,7 @@ def test_a_name_is_no_path(jobs: Jobs, name: str) -> None:
         jobs.submit(RECIPE, name=name, template="digits-2d")
 
 
-def test_a_training_outlives_its_server_and_goes_on(
-    tmp_path: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_outlives_its_server_and_goes_on(tmp_path: Path, jobs: Jobs) -> None:
     """A real one: begun, found by another server, stopped, resumed."""
     rows = tmp_path / "a" / "metrics.jsonl"
 
@@ -195,7 +193,8 @@ def test_a_training_outlives_its_server_and_goes_on(
     jobs.submit(MANY, name="a", template="digits-2d")
     until(epochs)
     later = Jobs(Workspace(tmp_path), tmp_path)
-    monkeypatch.setattr(processes.Process, "_children", [])  # as a server that has begun none
+    children = processes.Process._children[:]
+    processes.Process._children.clear()  # as a server that has begun none
     assert state(later, "a") == "running"
     later.stop("a")
     until(lambda: state(later, "a") == "stopped")
@@ -205,3 +204,4 @@ def test_a_training_outlives_its_server_and_goes_on(
     later.resume("a")
     until(lambda: len(epochs()) > len(before) + 1)
     assert epochs() == list(range(1, len(epochs()) + 1))
+    processes.Process._children.extend(children)
