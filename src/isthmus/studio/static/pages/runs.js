@@ -3,15 +3,15 @@ import { getJson, at } from "../api.js";
 import { empty, h, style } from "../dom.js";
 
 const VIEWS = {
-  list: () => import("./runs/list.js"),
-  project: () => import("./runs/list.js"),
-  new: () => import("./runs/new.js"),
-  run: () => import("./runs/run.js"),
-  compare: () => import("./runs/compare.js"),
-  projects: () => import("./runs/projects.js"),
-  data: () => import("./runs/data.js"),
+  list: () => import("./jobs/list.js"),
+  project: () => import("./jobs/list.js"),
+  new: () => import("./jobs/new.js"),
+  run: () => import("./jobs/run.js"),
+  compare: () => import("./jobs/compare.js"),
+  projects: () => import("./jobs/projects.js"),
+  data: () => import("./jobs/data.js"),
 };
-const TABS = [["list", "Runs", "#/runs"], ["projects", "Projects", "#/runs/projects"], ["data", "Data sets", "#/runs/data"]];
+const TABS = [["list", "Runs", "#/runs"], ["projects", "Projects", "./jobs/projects"], ["data", "Data sets", "#/runs/data"]];
 const OF = { project: "list", run: "list", compare: "list", new: "list" };
 
 export default async function fill(root, [view = "list", ...parts]) {
@@ -25,7 +25,7 @@ export default async function fill(root, [view = "list", ...parts]) {
   const here = OF[known] ?? known;
   const tabs = TABS.map(([name, words, href]) => h("a", { href, "aria-current": name === here ? "page" : null }, words));
   const body = h("div");
-  root.append(h("nav", { class: "tabs", "aria-label": "Runs" }, tabs, h("a", { class: "button first", href: "#/runs/new" }, "New run")), body);
+  root.append(h("nav", { class: "tabs", "aria-label": "Runs" }, tabs, h("a", { class: "button first", href: "./jobs/new" }, "New run")), body);
   const { default: show } = await VIEWS[known]();
   return show(body, parts);
 }
