@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from isthmus.recipes.evaluation import Evaluation
 
 
-_BASELINES = ("PCA", "linear ridge", "corrupted sample", "most frequent class")
-
-
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     data: Annotated[
@@ -152,7 +149,7 @@ def _compare_runs(runs: list[Path]) -> None:
     """Print the scores of runs, and their differences."""
     from isthmus.core.errors import SettingError
     from isthmus.metrics import measure_of
-    from isthmus.recipes.evaluation import Evaluation
+    from isthmus.recipes.evaluation import Evaluation, baseline_of
 
     evaluations = [Evaluation.load(run) for run in runs]
     common = [
@@ -166,9 +163,10 @@ def _compare_runs(runs: list[Path]) -> None:
     for run, evaluation in zip(runs, evaluations, strict=True):
         table = evaluation.table()
         rows.append([str(run), *(str(table["model"].get(metric, "–")) for metric in common)])
-        baseline = next(method for method in _BASELINES if method in table)
-        cells = (str(table[baseline].get(metric, "–")) for metric in common)
-        rows.append([f"  its {baseline}", *cells])
+        baseline = baseline_of(table)
+        if baseline is not None:
+            cells = (str(table[baseline].get(metric, "–")) for metric in common)
+            rows.append([f"  its {baseline}", *cells])
     show_table(["", *(measure_of(metric).title for metric in common)], rows)
     for run, other in zip(runs[1:], evaluations[1:], strict=True):
         _compare_pair(runs[0], evaluations[0], run, other, common)
@@ -178,23 +176,19 @@ def _compare_pair(
     first: Path, its: Evaluation, second: Path, other: Evaluation, common: list[str]
 ) -> None:
     """Print the mean differences, sample by sample, of two runs."""
-    import numpy as np
-
     from isthmus.metrics import measure_of
-    from isthmus.recipes.evaluation import mean_of_known
 
-    if other.data != its.data:
+    differences = other.minus(its)
+    if differences is None:
         typer.echo(
             f"{second} was scored on other samples than {first}, or in other units (scaling): no"
             " paired difference."
         )
         return
     for metric in common:
-        difference = other.values["model"][metric] - its.values["model"][metric]
-        if np.isnan(difference).all():
-            continue
-        estimate = mean_of_known(difference, its.groups if its.groups is not None else other.groups)
-        typer.echo(
-            f"{measure_of(metric).title}: {second} minus {first} is {estimate}"
-            f" over {estimate.cases} paired samples"
-        )
+        if metric in differences:
+            estimate = differences[metric]
+            typer.echo(
+                f"{measure_of(metric).title}: {second} minus {first} is {estimate}"
+                f" over {estimate.cases} paired samples"
+            )

@@ -30,6 +30,10 @@ def studio(
     port: Port = 8000,
     allow_host: AllowHost = None,
     browser: Browser = True,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=PATH: a data set for new runs. May be given repeatedly."),
+    ] = None,
 ) -> None:
     """Explore, start, watch and compare runs in the browser; no network is needed.
 
@@ -40,7 +44,20 @@ def studio(
 
     if folder.exists() and not folder.is_dir():
         raise SettingError(f"{folder} is a file; give the folder of the runs.")
+    for given in data or ():
+        _register(folder, given)
     _serve(Workspace(folder), host, port, allow_host, browser, "")
+
+
+def _register(folder: Path, given: str) -> None:
+    """Keep a data set of ``NAME=PATH``."""
+    from isthmus.core.errors import SettingError
+    from isthmus.studio.jobs.datasets import DataSets
+
+    name, equals, path = given.partition("=")
+    if not equals:
+        raise SettingError(f"--data is written NAME=PATH, not '{given}'.")
+    DataSets.of(folder).register(name.strip(), Path(path).expanduser())
 
 
 def explore(

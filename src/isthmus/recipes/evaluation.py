@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,14 @@ from isthmus.metrics import Estimate, bootstrap_mean
 Array = NDArray[Any]
 _FILE = "evaluation.json"
 _CASES = "evaluation.npz"
+# What a model should beat, by which of them there is; else any other method.
+_BASELINES = (
+    "PCA",
+    "linear ridge",
+    "corrupted sample",
+    "most frequent class",
+    "Otsu + watershed",
+)
 # What json, NumPy and the zip format raise on damaged files.
 _DAMAGED = (
     OSError,
@@ -110,6 +119,22 @@ class Evaluation:
             "facts": self.facts,
         }
 
+    def minus(self, other: Evaluation) -> dict[str, Estimate] | None:
+        """Mean differences of the models, sample by sample, of the metrics that both have.
+
+        ``None`` if they were scored on other samples, or in other units (scaling).
+        """
+        if other.data != self.data:
+            return None
+        ours, theirs = self.values["model"], other.values["model"]
+        groups = other.groups if other.groups is not None else self.groups
+        differences = {m: ours[m] - theirs[m] for m in theirs if m in ours}
+        return {
+            metric: mean_of_known(values, groups)
+            for metric, values in differences.items()
+            if not np.isnan(values).all()
+        }
+
     def save(self, folder: Path) -> None:
         """Write ``evaluation.json`` and the per-sample values ``evaluation.npz``."""
         arrays = {
@@ -164,6 +189,12 @@ class Evaluation:
             raise ModelFileError(
                 f"{folder} holds a damaged evaluation ({error}); run `isthmus evaluate {folder}`."
             ) from error
+
+
+def baseline_of(methods: Iterable[str]) -> str | None:
+    """Which of the methods of an evaluation its model should beat; ``None`` if it has no other."""
+    others = [method for method in methods if method != "model"]
+    return next((name for name in (*_BASELINES, *others) if name in others), None)
 
 
 def mean_of_known(values: Array, groups: Array | None) -> Estimate:

@@ -11,10 +11,15 @@ from isthmus.studio import segmenting
 from isthmus.studio.answers import STATIC, new_app
 from isthmus.studio.explore import routes as explore
 from isthmus.studio.guard import Access
+from isthmus.studio.jobs import routes as runs
 from isthmus.studio.workspace import ModelCard, Workspace
 
 # What each page asks for.
-ROUTES: list[Callable[[Workspace], APIRouter]] = [explore.routes, segmenting.routes]
+ROUTES: list[Callable[[Workspace], APIRouter]] = [
+    explore.routes,
+    segmenting.routes,
+    runs.routes,
+]
 
 
 def create_studio(workspace: Workspace, access: Access) -> FastAPI:
