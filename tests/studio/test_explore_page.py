@@ -95,11 +95,10 @@ def test_the_picture_follows_the_probe(visit: Any, runs: Path, model: Any) -> No
     assert int(tab.get_attribute(".scatter", "data-lattice")) > 20
 
 
-@pytest.mark.parametrize("page", ["", "?canvas"])
-def test_a_loop_selects_the_points_inside(visit: Any, runs: Path, model: Any, page: str) -> None:
-    tab = open_page(visit, runs, page)
-    if page:
-        assert tab.get_attribute(".scatter", "data-painter") == "canvas"
+@pytest.mark.parametrize("painter", ["webgl", "canvas"])
+def test_a_loop_selects_the_points_inside(visit: Any, runs: Path, model: Any, painter: str) -> None:
+    tab = open_page(visit, runs, f"?{painter}")
+    assert tab.get_attribute(".scatter", "data-painter") == painter
     dataset, parts = read_data(read_recipe(runs / "digits-2d").data)
     codes = model.transform(dataset.samples[np.sort(parts.test)])
     x, y = middle(tab)

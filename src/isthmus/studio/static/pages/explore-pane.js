@@ -24,9 +24,9 @@ export const choice = (name, list, value, onchange) =>
  * @param {object} source of explore-source.js
  * @param {object} space
  * @param {{ on: Function, tell: Function }} told hover, pick, picked, select and code, of this and other panes
- * @param {{ canvas: boolean }} options
+ * @param {{ painter?: "webgl" | "canvas" }} options
  */
-export async function pane(source, space, told, { canvas }) {
+export async function pane(source, space, told, { painter }) {
   const shown = space.shown;
   const features = () => shown?.features ?? [];
   const facts = new Facts(shown ? await source.points() : new Float32Array(0), shown?.labelled ? shown.class_names : []);
@@ -37,7 +37,7 @@ export async function pane(source, space, told, { canvas }) {
 
   const plot = scatter({
     label: `Codes of ${space.title}. ${HELP}`,
-    canvas,
+    painter,
     onhover: hover,
     onpick: pick,
     onselect: (places) => told.tell("select", places),

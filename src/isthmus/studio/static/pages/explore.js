@@ -111,7 +111,8 @@ function heading(spaces, models, shown, again) {
   );
 }
 
-const forced = () => ({ canvas: new URLSearchParams(location.search).has("canvas") });
+/** /?canvas or /?webgl say what draws. */
+const forced = () => ({ painter: ["canvas", "webgl"].find((one) => new URLSearchParams(location.search).has(one)) });
 
 const trouble = (space) => space.trouble && h("p", { class: "note" }, `${space.trouble} The probe goes through ${space.variational ? "N(0, I)" : "the usual range of the codes"} instead.`);
 

@@ -32,12 +32,13 @@ function compile(gl) {
 
 /**
  * A painter of points: { places(xy), colours(rgba), draw(camera, size, count), free() }.
- * Null where there is no WebGL.
+ * Null where there is no WebGL, or only one that computes what a graphics card should: slower than none.
  * @param {HTMLCanvasElement} canvas
  * @param {() => void} lost called when the graphics card has gone away
+ * @param {boolean} [slow] take a slow one too
  */
-export function glPainter(canvas, lost) {
-  const gl = canvas.getContext("webgl", { antialias: false, alpha: true, premultipliedAlpha: true });
+export function glPainter(canvas, lost, slow = false) {
+  const gl = canvas.getContext("webgl", { failIfMajorPerformanceCaveat: !slow, antialias: false, alpha: true, premultipliedAlpha: true });
   const program = gl && compile(gl);
   if (!program) return null;
   canvas.addEventListener("webglcontextlost", lost);

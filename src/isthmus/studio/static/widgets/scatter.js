@@ -16,7 +16,7 @@ const REST = 160; // milliseconds after which nothing moves any more
  * A scatter of points.
  * @param {object} options
  * @param {string} options.label what is shown, for those who do not see it
- * @param {boolean} [options.canvas] draw without WebGL
+ * @param {"webgl" | "canvas"} [options.painter] what draws; by default WebGL where a graphics card does it
  * @param {(place: number, x: number, y: number) => void} [options.onhover] -1 for none
  * @param {(place: number) => void} [options.onpick]
  * @param {(places: Uint32Array) => void} [options.onselect]
@@ -45,17 +45,15 @@ export function scatter(options) {
   let [whole, fitted, hidden] = [[-1, -1, 1, 1], false, false];
   let [budget, lastFrame, movedAt, asked, stale, staleMarks] = [FEWEST * 5, 0, -1e9, 0, true, true];
   let probe = null;
+  let wasMoving = false;
 
-  function newPainter(canvas) {
+  function newPainter(kind) {
     painter?.free();
     points?.remove();
     points = h("canvas", { class: "layer" });
     under.after(points);
-    painter = (!canvas && glPainter(points, () => newPainter(true))) || null;
-    if (!painter) {
-      if (!canvas) return newPainter(true); // a canvas asked for WebGL once gives nothing else
-      painter = canvasPainter(points);
-    }
+    painter = kind === "canvas" ? canvasPainter(points) : glPainter(points, () => newPainter("canvas"), kind === "webgl");
+    if (!painter) return newPainter("canvas"); // a canvas that was asked for WebGL gives nothing else
     element.dataset.painter = painter.kind;
     fill();
     resize();
@@ -87,11 +85,10 @@ export function scatter(options) {
   function frame(now) {
     asked = 0;
     const moving = now - movedAt < REST;
-    if (moving && order.length > FEWEST) {
-      const took = now - lastFrame;
-      if (took > SLOW && took < 1000) budget = Math.max(FEWEST, budget * 0.7);
-      else if (took < QUICK) budget = Math.min(order.length, budget * 1.15);
-    }
+    const took = now - lastFrame;
+    if (moving && wasMoving && took > SLOW) budget = Math.max(FEWEST, budget * Math.max(0.1, QUICK / took));
+    else if (moving && wasMoving && took < QUICK) budget = Math.min(order.length, budget * 1.15);
+    wasMoving = moving;
     lastFrame = now;
     const count = hidden ? 0 : moving ? Math.min(order.length, budget) : order.length;
     if (stale) painter.draw(camera, dotSize(), Math.floor(count));
@@ -191,7 +188,7 @@ export function scatter(options) {
     escape: () => options.onselect?.(new Uint32Array(0)),
   });
   element.dataset.tool = "probe";
-  newPainter(options.canvas ?? false);
+  newPainter(options.painter);
   watch.observe(element);
 
   return {
