@@ -5,6 +5,7 @@ import shutil
 import time
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -17,6 +18,7 @@ from isthmus.models import load
 from isthmus.recipes.apply import as_brightness
 from isthmus.recipes.autoencoding import read_data
 from isthmus.recipes.runner import read_recipe
+from isthmus.studio.explore import routes
 from isthmus.studio.workspace import Workspace
 from studio.test_studio import HERE, client
 
@@ -84,6 +86,26 @@ def test_codes_as_they_are_have_their_units_as_places(asking: httpx2.Client, kno
     np.testing.assert_allclose(
         block[6:].reshape(-1, 2), model.transform(test.samples), rtol=1e-4, atol=1e-5
     )
+
+
+def test_a_layout_is_no_plane(asking: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Layout:
+        def __init__(self, **settings: Any) -> None:
+            assert settings["random_state"] == 0
+
+        def fit_transform(self, codes: np.ndarray) -> np.ndarray:
+            return 2 * codes
+
+    monkeypatch.setattr(routes.UMAP, "installed", staticmethod(lambda: False))
+    refused = asking.post(f"{RUN}/view", json={"kind": "umap"})
+    assert refused.status_code == 422
+    assert "isthmus[umap]" in refused.json()["error"]
+    monkeypatch.setattr(routes.UMAP, "installed", staticmethod(lambda: True))
+    monkeypatch.setattr(routes, "import_module", lambda name: SimpleNamespace(UMAP=Layout))
+    answer = asking.post(f"{RUN}/view", json={"kind": "umap"})
+    assert answer.headers["x-plane"] == "0"
+    plain = numbers(asking.post(f"{RUN}/view", json={"kind": "units"}))
+    np.testing.assert_allclose(numbers(answer).ravel(), 2 * plain[6:])
 
 
 def test_a_code_is_decoded_as_by_the_model(asking: httpx2.Client, known: Any) -> None:

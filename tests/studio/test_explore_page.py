@@ -33,7 +33,7 @@ def model(runs: Path) -> Any:
 
 def open_page(visit: Any, runs: Path, page: str = "", run: str = "digits-2d", **look: Any) -> Any:
     tab = visit(create_studio(Workspace(runs), HERE)).open(f"{page}#/explore/{run}", **look)
-    tab.wait_for_selector(".readout[data-code]")
+    tab.wait_for_selector(".readout[data-code]:not([aria-busy])")
     tab.wait_for_selector(".scatter[data-count='359']")
     return tab
 
@@ -61,8 +61,7 @@ def drag(tab: Any, *places: tuple[float, float]) -> None:
 
 
 def wait_for_other(tab: Any, code: str) -> str:
-    tab.wait_for_selector(f'.readout:not([data-code="{code}"])')
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_selector(f'.readout:not([aria-busy]):not([data-code="{code}"])')
     return str(tab.evaluate(CODE))
 
 

@@ -32,7 +32,7 @@ function compile(gl) {
 
 /**
  * A painter of points: { places(xy), colours(rgba), draw(camera, size, count), free() }.
- * Null where there is no WebGL, or only one that computes what a graphics card should: slower than none.
+ * Null where there is no WebGL, or the browser calls it slow.
  * @param {HTMLCanvasElement} canvas
  * @param {() => void} lost called when the graphics card has gone away
  * @param {boolean} [slow] take a slow one too

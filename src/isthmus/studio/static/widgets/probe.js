@@ -64,6 +64,7 @@ export function probe(to) {
       paint(large, block, 0, features());
       paint(small, block, 0, features());
       element.dataset.code = Array.from(code).join(",");
+      if (code === latest) element.removeAttribute("aria-busy");
       measure(place, far);
       const now = performance.now();
       times.push(now);
@@ -80,6 +81,7 @@ export function probe(to) {
     lens,
     show(code) {
       latest = code;
+      element.setAttribute("aria-busy", "true");
       ask(code);
     },
     code: () => latest,
