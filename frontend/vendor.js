@@ -7,7 +7,6 @@ const OUT = "../src/isthmus/studio/static/vendor";
 const MODULES = "node_modules";
 // What is bundled: our file, and what it exports of which package.
 const BUNDLES = {
-  "regl-scatterplot.js": 'export { default } from "regl-scatterplot";',
   "uplot.js": 'export { default } from "uplot";',
 };
 const COPIES = {
@@ -15,11 +14,6 @@ const COPIES = {
   "swagger-ui.js": "swagger-ui-dist/swagger-ui-bundle.js",
   "swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
 };
-// What a package has bundled into its own file, so that our metafile cannot tell.
-const INSIDE = {
-  "regl-scatterplot": ["@flekschas/utils", "camera-2d-simple", "dom-2d-camera", "earcut", "gl-matrix", "regl-line"],
-};
-
 /** Package of a bundled input such as node_modules/@a/b/c.js. */
 const packageOf = (input) => input.split(`${MODULES}/`).at(-1).match(/^(@[^/]+\/)?[^/]+/)[0];
 
@@ -56,7 +50,6 @@ for (const [file, source] of Object.entries(COPIES)) {
   used.add(packageOf(join(MODULES, source)));
 }
 copyFileSync(join(MODULES, "swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt"), join(OUT, "swagger-ui.js.LICENSE.txt"));
-[...used].flatMap((name) => INSIDE[name] ?? []).forEach((name) => used.add(name));
 const rule = "-".repeat(78);
 writeFileSync(join(OUT, "LICENCES.txt"), [...used].sort().map(licence).join(`\n${rule}\n\n`));
 console.log(`Vendored into ${OUT}: ${[...used].sort().join(", ")}`);
