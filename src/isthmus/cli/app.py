@@ -20,6 +20,7 @@ from isthmus.cli import (
     runs,
     search,
     segment,
+    serve,
     studio,
     train,
     walks,
@@ -83,4 +84,5 @@ app.command()(outliers.outliers)
 app.command()(plausibility.plausibility)
 app.command()(studio.explore)
 app.command()(studio.studio)
+app.command()(serve.serve)
 app.add_typer(data.app, name="data")

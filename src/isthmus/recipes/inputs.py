@@ -140,18 +140,19 @@ def given_class(model: Any, name: str | None) -> Any:
     if name is None and model.conditional:
         raise SettingError(
             "This model's decoder must be told a class: give --class, one of"
-            f" {', '.join(_class_names(model))}."
+            f" {', '.join(class_names(model))}."
         )
     return model if name is None else model.given(_class_number(model, name))
 
 
-def _class_names(model: Any) -> list[str]:
+def class_names(model: Any) -> list[str]:
+    """Names of the classes of a conditional model."""
     return list(map(str, model.data_.get("class_names") or model.classes_))
 
 
 def _class_number(model: Any, name: str) -> Any:
     """What the model calls a class of such a name."""
-    names = _class_names(model)
+    names = class_names(model)
     if name not in names:
         raise DataError(
             f"This model knows no class '{name}'{nearest(name, names)}; its classes are"

@@ -194,14 +194,26 @@ def _refuse_clashes(pages: Sequence[Page | HeldPage], wanted: Wanted, classes: i
 
 
 def read_as_trained(ensemble: Ensemble, page: Page | HeldPage) -> Image:
-    """An image as the models take it: colour becomes brightness for those of grey images."""
-    image = convert(page.read(), {1: False, 3: True}.get(ensemble.channels), None)
+    """A page as the models take it, see `as_trained`."""
+    return as_trained(ensemble, page.read(), page.place)
+
+
+def as_trained(ensemble: Ensemble, image: Image, place: str) -> Image:
+    """An image as the models take it: colour becomes brightness for those of grey images.
+
+    Raises
+    ------
+    DataError
+        If models that were trained on whole numbers as they are get others, or the reverse; the
+        sentence begins with `place`.
+    """
+    image = convert(image, {1: False, 3: True}.get(ensemble.channels), None)
     for model in ensemble.members:
         own = np.dtype(model.sample_dtype_).kind
         if model.settings_["intensities"]["kind"] == "unit" and image.dtype.kind != own:
             kinds = {"u": "whole numbers of 8 or 16 bits", "f": "floating point numbers"}
             raise DataError(
-                f"{page.place} holds {kinds[image.dtype.kind]}, but this model was trained on"
+                f"{place} holds {kinds[image.dtype.kind]}, but this model was trained on"
                 f" {kinds[own]} as they are; save the image in that form."
             )
     return image
@@ -214,7 +226,7 @@ def _named(target: Path, ending: str) -> Path:
     return target.with_name(target.name + ending)  # names may hold dots
 
 
-def _labels(ensemble: Ensemble, p: NDArray[np.float32], image: Image) -> NDArray[np.int16]:
+def labels_of(ensemble: Ensemble, p: NDArray[np.float32], image: Image) -> NDArray[np.int16]:
     """The most probable classes; background where such pixels were not counted in training."""
     labels: NDArray[np.int16] = p.argmax(0).astype(np.int16)
     if ensemble.members[0].data_.get("reading", {}).get("field_of_view") == "lit":
@@ -285,7 +297,7 @@ class MapWriter:
         self, target: Path, name: str, image: Image, p: NDArray[np.float32]
     ) -> NDArray[np.int16]:
         """Write the most probable classes, and the overlay if it is wanted."""
-        labels = _labels(self._ensemble, p, image)
+        labels = labels_of(self._ensemble, p, image)
         write_label_map(_named(target, self._wanted.suffix), labels)
         if self._wanted.overlay:
             with atomic_file(_named(target, ".overlay.png")) as temporary:
