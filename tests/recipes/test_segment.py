@@ -22,7 +22,7 @@ from isthmus.metrics import expected_dice, pixel_entropy, structure_entropy
 from isthmus.models import Ensemble
 from isthmus.recipes import segment
 from isthmus.recipes.runner import start_run
-from isthmus.recipes.segment import AREAS, REVIEW, Wanted, segment_files
+from isthmus.recipes.segment import AREAS, REVIEW, Wanted, area_rows, segment_files
 from support.disc_files import disc_recipe, write_discs
 from support.discs import discs
 
@@ -103,11 +103,9 @@ def test_areas_are_counts_in_the_label_maps(
 
 def test_pieces_touch_by_a_corner() -> None:
     labels = np.array([[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 0, 1]], np.int16)
-    rows: dict[str, list[Any]] = {key: [] for key in ("image", "class", "label")}
-    rows |= {key: [] for key in ("pixels", "share", "pieces")}
-    segment._add_areas(rows, "a", labels, ["background", "disc"], None)
-    assert rows["pieces"] == [1, 3]
-    assert rows["pixels"] == [8, 4]
+    rows = area_rows(labels, ["background", "disc"])
+    assert [row["pieces"] for row in rows] == [1, 3]
+    assert [row["pixels"] for row in rows] == [8, 4]
 
 
 def test_what_is_least_certain_comes_first(

@@ -54,6 +54,11 @@ def overlay(image: NDArray[Any], labels: NDArray[Any], *, fill: float = _FILL) -
     return np.asarray(np.rint(blended), np.uint8)
 
 
+def displayed(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """An image ``(H, W)`` or ``(3, H, W)`` in 8 bits, as `overlay` shows it."""
+    return np.asarray(np.rint(_as_bytes(image)), np.uint8)
+
+
 def class_colour(label: int) -> tuple[int, int, int]:
     """Red, green and blue of a class, 0 to 255: the same label always has the same colour."""
     if label <= len(_COLOURS):

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError, SettingError
 from isthmus.core.files import atomic_file
-from isthmus.data import overlay, write_label_map, write_table
+from isthmus.data import overlay, write_table
 from isthmus.data.pixels import convert
 from isthmus.inference.instances import Instances
 from isthmus.recipes.restore import write_image
 
 if TYPE_CHECKING:
     from isthmus.models import Ensemble
-    from isthmus.recipes.segment import Wanted
+    from isthmus.recipes.segment import Found, Wanted
 
 Array = NDArray[Any]
 OBJECTS, COUNTS = "objects.csv", "counts.csv"
@@ -45,14 +45,11 @@ class ObjectWriter:
                 "The models have other settings of 'borders', so that their probabilities mean"
                 " other things; give models that were trained alike."
             )
-        self._model: Any = first
         self._names, self._wanted = ensemble.class_names, wanted
         self._objects: dict[str, list[Any]] = defaultdict(list)
         self._counts: dict[str, list[Any]] = defaultdict(list)
 
-    def write(
-        self, target: Path, name: str, image: Array, p: NDArray[np.float32]
-    ) -> NDArray[np.int16]:
+    def write(self, target: Path, name: str, image: Array, found: Found) -> bool:
         """Write the instance map, and note its objects.
 
         Raises
@@ -60,25 +57,19 @@ class ObjectWriter:
         DataError
             If there are more objects than the format can number.
         """
-        found: Instances = self._model.objects_of(p)
-        suffix, count = self._wanted.suffix, len(found.classes)
+        assert found.objects is not None  # noqa: S101  # the models tell them apart
+        suffix, count = self._wanted.suffix, len(found.objects.classes)
         if count > _MOST.get(suffix, 2**32 - 1):
             raise DataError(
                 f"{name} has {count:,} objects, but {suffix} numbers {_MOST[suffix]:,} at most; use"
                 " --format tif, which takes 32 bits."
             )
-        write_label_map(target.with_name(target.name + suffix), found.map, bits=16)
+        found.write_map(target.with_name(target.name + suffix))
         if self._wanted.overlay:
             with atomic_file(target.with_name(target.name + ".overlay.png")) as temporary:
                 write_image(temporary, overlay(image, found.map, fill=0))
-        self._note(name, image, found)
-        return found.class_map
-
-    def of_classes(self, p: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities ``(K, H, W)`` of the background and the classes of objects."""
-        relief = self._model.relief(p)
-        share = relief.classes / relief.classes.sum(0).clip(np.finfo(np.float32).tiny)
-        return np.concatenate([1 - relief.objects[None], share * relief.objects])
+        self._note(name, image, found.objects)
+        return True
 
     def _note(self, name: str, image: Array, found: Instances) -> None:
         columns = object_columns(found, image, self._wanted.spacing)
@@ -108,6 +99,21 @@ class ObjectWriter:
         objects = {name: np.concatenate(parts) for name, parts in self._objects.items()}
         write_table(out / OBJECTS, objects)
         write_table(out / COUNTS, {name: np.array(values) for name, values in self._counts.items()})
+
+
+def object_classes(model: Any, p: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities ``(K, H, W)`` of the background and the classes of objects.
+
+    Parameters
+    ----------
+    model
+        An instance segmenter.
+    p
+        Probabilities ``(C, H, W)`` of its pixel classes.
+    """
+    relief = model.relief(p)
+    share = relief.classes / relief.classes.sum(0).clip(np.finfo(np.float32).tiny)
+    return np.concatenate([1 - relief.objects[None], share * relief.objects])
 
 
 def object_columns(

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,13 @@ from isthmus.data.field import lit_field
 from isthmus.data.images import Page
 from isthmus.data.pixels import convert
 from isthmus.data.problems import collect
+from isthmus.inference.instances import Instances
 from isthmus.metrics import expected_dice, pixel_entropy, structure_entropy
 from isthmus.models import Ensemble
 from isthmus.recipes.apply import FILES, refuse_target
 from isthmus.recipes.folds import fold_folders
 from isthmus.recipes.inputs import load_segmenter
-from isthmus.recipes.object_files import COUNTS, OBJECTS, ObjectWriter
+from isthmus.recipes.object_files import COUNTS, OBJECTS, ObjectWriter, object_classes
 from isthmus.recipes.pages import HeldPage, pages_of
 from isthmus.recipes.restore import write_image
 
@@ -140,15 +141,12 @@ def segment_files(
     for done, page in enumerate(pages, 1):
         image = collect(problems, page.name, read_as_trained, ensemble, page)
         if image is not None:
-            (p,) = ensemble.predict_proba([image], flips=wanted.flips)
+            found = segment_image(ensemble, image, flips=wanted.flips)
             target = out / page.name
-            labels = collect(problems, page.name, writer.write, target, page.name, image, p)
-            if labels is not None:
-                p = writer.of_classes(p)
-                _write_extras(target, image, p, labels, wanted, chosen)
+            if collect(problems, page.name, writer.write, target, page.name, image, found):
+                _write_extras(target, image, found, wanted, chosen)
                 if wanted.uncertainty:
-                    expected = float(expected_dice(p, labels).mean())
-                    reviewed.append((-structure_entropy(p, labels), page.name, expected))
+                    reviewed.append((-found.entropy, page.name, found.expected_dice))
                 count += 1
         progress(done, len(pages))
     if count:
@@ -194,29 +192,98 @@ def _refuse_clashes(pages: Sequence[Page | HeldPage], wanted: Wanted, classes: i
 
 
 def read_as_trained(ensemble: Ensemble, page: Page | HeldPage) -> Image:
-    """A page as the models take it, see `as_trained`."""
-    return as_trained(ensemble, page.read(), page.place)
-
-
-def as_trained(ensemble: Ensemble, image: Image, place: str) -> Image:
-    """An image as the models take it: colour becomes brightness for those of grey images.
-
-    Raises
-    ------
-    DataError
-        If models that were trained on whole numbers as they are get others, or the reverse; the
-        sentence begins with `place`.
-    """
-    image = convert(image, {1: False, 3: True}.get(ensemble.channels), None)
+    """An image as the models take it: colour becomes brightness for those of grey images."""
+    image = convert(page.read(), {1: False, 3: True}.get(ensemble.channels), None)
     for model in ensemble.members:
         own = np.dtype(model.sample_dtype_).kind
         if model.settings_["intensities"]["kind"] == "unit" and image.dtype.kind != own:
             kinds = {"u": "whole numbers of 8 or 16 bits", "f": "floating point numbers"}
             raise DataError(
-                f"{place} holds {kinds[image.dtype.kind]}, but this model was trained on"
+                f"{page.place} holds {kinds[image.dtype.kind]}, but this model was trained on"
                 f" {kinds[own]} as they are; save the image in that form."
             )
     return image
+
+
+# -- what is found --------------------------------------------------------------------------------
+
+
+class Found(NamedTuple):
+    """What models find in an image.
+
+    Attributes
+    ----------
+    labels : ndarray of int16
+        ``(H, W)``: the class of each pixel.
+    p : ndarray of float32
+        Probabilities ``(K, H, W)`` of the classes that the labels name.
+    objects : Instances or None
+        The single objects, by models that tell them apart.
+    """
+
+    labels: NDArray[np.int16]
+    p: NDArray[np.float32]
+    objects: Instances | None = None
+
+    @property
+    def entropy(self) -> float:
+        """By which images are reviewed, see `isthmus.metrics.structure_entropy`."""
+        return structure_entropy(self.p, self.labels)
+
+    @property
+    def expected_dice(self) -> float:
+        """Mean over the classes, see `isthmus.metrics.expected_dice`."""
+        return float(expected_dice(self.p, self.labels).mean())
+
+    @property
+    def uncertainty(self) -> NDArray[np.uint8]:
+        """The entropy of each pixel ``(H, W)``, 255 being log2 K bits."""
+        share = pixel_entropy(self.p) / np.float32(np.log2(len(self.p)))
+        return np.asarray(np.rint(255 * share.clip(0, 1)), np.uint8)
+
+    @property
+    def map(self) -> NDArray[np.integer]:
+        """What a file of labels holds ``(H, W)``: numbers of objects, else classes."""
+        return self.labels if self.objects is None else self.objects.map
+
+    def write_map(self, path: Path) -> None:
+        """Write it, see `isthmus.data.write_label_map`; of objects in 16 bits at least."""
+        write_label_map(path, self.map, bits=8 if self.objects is None else 16)
+
+
+def segment_image(ensemble: Ensemble, image: Image, *, flips: bool = False) -> Found:
+    """Segment one image, which is as `read_as_trained` gives it."""
+    (p,) = ensemble.predict_proba([image], flips=flips)
+    model: Any = ensemble.members[0]
+    if model.task == "instances":
+        objects: Instances = model.objects_of(p)
+        return Found(objects.class_map, object_classes(model, p), objects)
+    return Found(_labels(ensemble, p, image), p)
+
+
+def area_rows(
+    labels: NDArray[np.int16],
+    class_names: Sequence[str],
+    spacing: tuple[float, float] | None = None,
+) -> list[dict[str, Any]]:
+    """A row for each class: pixels, share of the image, connected pieces, area."""
+    from scipy.ndimage import label
+
+    rows = []
+    for number, title in enumerate(class_names):
+        inside = labels == number
+        count = int(inside.sum())
+        row: dict[str, Any] = {
+            "class": title,
+            "label": number,
+            "pixels": count,
+            "share": count / labels.size,
+            "pieces": label(inside, _TOUCHING)[1],
+        }
+        if spacing is not None:
+            row["area_mm2"] = round(count * spacing[0] * spacing[1], 6)
+        rows.append(row)
+    return rows
 
 
 # -- what is written ------------------------------------------------------------------------------
@@ -226,7 +293,7 @@ def _named(target: Path, ending: str) -> Path:
     return target.with_name(target.name + ending)  # names may hold dots
 
 
-def labels_of(ensemble: Ensemble, p: NDArray[np.float32], image: Image) -> NDArray[np.int16]:
+def _labels(ensemble: Ensemble, p: NDArray[np.float32], image: Image) -> NDArray[np.int16]:
     """The most probable classes; background where such pixels were not counted in training."""
     labels: NDArray[np.int16] = p.argmax(0).astype(np.int16)
     if ensemble.members[0].data_.get("reading", {}).get("field_of_view") == "lit":
@@ -237,8 +304,7 @@ def labels_of(ensemble: Ensemble, p: NDArray[np.float32], image: Image) -> NDArr
 def _write_extras(
     target: Path,
     image: Image,
-    p: NDArray[np.float32],
-    labels: NDArray[np.int16],
+    found: Found,
     wanted: Wanted,
     chosen: int | None,
 ) -> None:
@@ -247,14 +313,13 @@ def _write_extras(
             write_image(temporary, picture)
 
     if wanted.probabilities:
-        for label, one in enumerate(p[1:], 1):
+        for label, one in enumerate(found.p[1:], 1):
             write(f".probability-{label}.png", np.rint(65535 * one.clip(0, 1)).astype(np.uint16))
     if wanted.uncertainty:
-        share = pixel_entropy(p) / np.float32(np.log2(len(p)))
-        write(".uncertainty.png", np.rint(255 * share.clip(0, 1)).astype(np.uint8))
+        write(".uncertainty.png", found.uncertainty)
     if chosen is not None:
         suffix = ".tif" if image.dtype.kind == "f" else ".png"
-        write(f".masked{suffix}", np.where(labels == chosen, image, np.zeros_like(image)))
+        write(f".masked{suffix}", np.where(found.labels == chosen, image, np.zeros_like(image)))
 
 
 class Writer(Protocol):
@@ -263,24 +328,8 @@ class Writer(Protocol):
     def __init__(self, ensemble: Ensemble, wanted: Wanted) -> None:
         """Begin with nothing."""
 
-    def write(
-        self, target: Path, name: str, image: Image, p: NDArray[np.float32]
-    ) -> NDArray[np.int16]:
-        """Write what belongs to one image, under names that begin with `target`.
-
-        Parameters
-        ----------
-        p
-            Probabilities ``(C, H, W)`` of the pixel classes.
-
-        Returns
-        -------
-        ndarray of int16
-            ``(H, W)``: the class of each pixel.
-        """
-
-    def of_classes(self, p: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities ``(K, H, W)`` of the classes that the label map names."""
+    def write(self, target: Path, name: str, image: Image, found: Found) -> bool:
+        """Write what belongs to one image, under names that begin with `target`; True."""
 
     def finish(self, out: Path) -> None:
         """Write the tables of all images."""
@@ -293,54 +342,22 @@ class MapWriter:
         self._ensemble, self._wanted = ensemble, wanted
         self._areas: dict[str, list[Any]] = defaultdict(list)
 
-    def write(
-        self, target: Path, name: str, image: Image, p: NDArray[np.float32]
-    ) -> NDArray[np.int16]:
+    def write(self, target: Path, name: str, image: Image, found: Found) -> bool:
         """Write the most probable classes, and the overlay if it is wanted."""
-        labels = labels_of(self._ensemble, p, image)
-        write_label_map(_named(target, self._wanted.suffix), labels)
+        found.write_map(_named(target, self._wanted.suffix))
         if self._wanted.overlay:
             with atomic_file(_named(target, ".overlay.png")) as temporary:
-                write_image(temporary, overlay(image, labels))
-        names, spacing = self._ensemble.class_names, self._wanted.spacing
-        _add_areas(self._areas, name, labels, names, spacing)
-        return labels
-
-    def of_classes(self, p: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The same: each pixel class is one."""
-        return p
+                write_image(temporary, overlay(image, found.labels))
+        rows = area_rows(found.labels, self._ensemble.class_names, self._wanted.spacing)
+        for row in rows:
+            for column, value in {"image": name, **row}.items():
+                self._areas[column].append(value)
+        return True
 
     def finish(self, out: Path) -> None:
         """Write the areas."""
         columns = {name: np.array(column) for name, column in self._areas.items()}
         write_table(out / AREAS, columns)
-
-
-def _add_areas(
-    areas: dict[str, list[Any]],
-    name: str,
-    labels: NDArray[np.int16],
-    class_names: Sequence[str],
-    spacing: tuple[float, float] | None,
-) -> None:
-    """A row for each class: pixels, share of the image, connected pieces, area."""
-    from scipy.ndimage import label
-
-    for number, title in enumerate(class_names):
-        inside = labels == number
-        count = int(inside.sum())
-        row: dict[str, Any] = {
-            "image": name,
-            "class": title,
-            "label": number,
-            "pixels": count,
-            "share": count / labels.size,
-            "pieces": label(inside, _TOUCHING)[1],
-        }
-        if spacing is not None:
-            row["area_mm2"] = round(count * spacing[0] * spacing[1], 6)
-        for column, value in row.items():
-            areas[column].append(value)
 
 
 WRITERS: dict[str, type[Writer]] = {"segmentation": MapWriter, "instances": ObjectWriter}

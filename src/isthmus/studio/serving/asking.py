@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from starlette.exceptions import HTTPException
 from isthmus.data.image_bytes import decode_bytes, image_suffix
 from isthmus.models import Ensemble
 from isthmus.recipes.one_image import sample_of
-from isthmus.recipes.segment import as_trained
+from isthmus.recipes.pages import HeldPage
+from isthmus.recipes.segment import read_as_trained
 from isthmus.studio.answers import Png
 from isthmus.studio.serving.bodies import aside, body_of, chosen, in_time, read_json
 from isthmus.studio.serving.forms import CodesBody, SamplesBody
@@ -105,7 +107,7 @@ def _read_picture(served: Served, verb: Verb, content: bytes) -> tuple[Verb, Arr
     if verb.name == "denoise":
         return restoring(model), image[None]
     if verb.name == "segment":
-        image = as_trained(Ensemble([model]), image, "The image")
+        image = read_as_trained(Ensemble([model]), HeldPage("", Path("The image"), image))
         served.check_pixels((1, *image.shape))
         return verb, image[None]
     return verb, np.asarray(sample_of(model, image))[None]

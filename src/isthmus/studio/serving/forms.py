@@ -38,10 +38,11 @@ class SamplesAnswer(BaseModel):
 class ClassArea(BaseModel):
     """A class in an image; `objects` are counted by models of single objects."""
 
+    class_: str = Field(alias="class")
     label: int
-    name: str
     pixels: int
     share: float
+    pieces: int
     objects: int | None = None
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from isthmus.data import overlay as laid_over
 from isthmus.models import Ensemble
+from isthmus.recipes.segment import area_rows
 from isthmus.studio.serving.asking import JSON, PNG, Asked, ask
 from isthmus.studio.serving.bodies import BUSY, schema_of
 from isthmus.studio.serving.forms import (
@@ -199,14 +200,12 @@ def _areas(asked: Asked) -> dict[str, Any]:
 
 
 def _classes(labels: Array, names: list[str], objects: Array | None) -> list[dict[str, Any]]:
-    rows = []
-    for label, name in enumerate(names):
-        inside = labels == label
-        count = int(inside.sum())
-        row = {"label": label, "name": name, "pixels": count, "share": count / labels.size}
-        if objects is not None:
-            row["objects"] = len(np.unique(objects[inside & (objects > 0)]))
-        rows.append(row)
+    rows = area_rows(labels, names)
+    if objects is None:
+        return rows
+    for row in rows:
+        inside = labels == row["label"]
+        row["objects"] = len(np.unique(objects[inside & (objects > 0)]))
     return rows
 
 

@@ -143,7 +143,11 @@ def refuse_infinite(outputs: Outputs) -> None:
 
 
 def _searched(models: Mapping[str, Any], indexes: Sequence[Path]) -> dict[str, Searched]:
-    prints = {model_fingerprint(model): name for name, model in models.items()}
+    prints = {
+        model_fingerprint(model): name
+        for name, model in (models if indexes else {}).items()
+        if model.task == "autoencoding"
+    }
     found: dict[str, Searched] = {}
     for folder in indexes:
         index = CodeIndex.load(folder)

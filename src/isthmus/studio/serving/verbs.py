@@ -13,7 +13,7 @@ from isthmus.core.errors import DataError
 from isthmus.models import Ensemble
 from isthmus.recipes.inputs import class_names, given_class
 from isthmus.recipes.restore import restore_image
-from isthmus.recipes.segment import labels_of
+from isthmus.recipes.segment import segment_image
 from isthmus.studio.serving.tensors import Outputs, Tensor
 
 Array = NDArray[Any]
@@ -123,9 +123,7 @@ def _outputs(model: Any, classes: int) -> tuple[Tensor, ...]:
 
 
 def _of_image(ensemble: Ensemble, image: Array) -> dict[str, Array]:
-    (p,) = ensemble.predict_proba([image])
-    model: Any = ensemble.members[0]
-    if model.task == "instances":
-        found = model.objects_of(p)
-        return {"labels": found.class_map, "objects": found.map}
-    return {"labels": labels_of(ensemble, p, image), "probabilities": p}
+    found = segment_image(ensemble, image)
+    if found.objects is None:
+        return {"labels": found.labels, "probabilities": found.p}
+    return {"labels": found.labels, "objects": found.objects.map}
