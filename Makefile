@@ -47,6 +47,7 @@ format: .venv/.test
 bench: .venv/.bench
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/tiled.py
+	$(BIN)/python benchmarks/serve.py
 
 reproduce: .venv/.test
 	$(BIN)/python benchmarks/reproduce.py "$(ONLY)"

@@ -104,7 +104,6 @@ def test_what_is_wrong_is_said_in_the_client_s_own_error(client: Any) -> None:
         ("digits-2d.encode", tensor("codes", X.astype(np.float32), "FP32"), "no input 'codes'"),
         ("digits-2d.encode", tensor("samples", np.ones((1, 9, 9), np.float32), "FP32"), "shape"),
         ("digits-2d.encode", tensor("samples", np.full((1, 8, 8), np.nan), "FP64"), "finite"),
-        ("digits-2d.encode", tensor("samples", np.full((1, 8, 8), 1e38), "FP64"), "not finite"),
     ):
         with pytest.raises(InferenceServerException, match=said):
             client.infer(model, [given])

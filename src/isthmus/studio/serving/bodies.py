@@ -111,7 +111,12 @@ def chosen(accept: str, offered: Sequence[str]) -> str:
     return best
 
 
-def schema_of(kind: type[BaseModel]) -> dict[str, Any]:
+def described(kind: type[BaseModel], example: Any = None) -> dict[str, Any]:
+    """A body of JSON in the documentation."""
+    return {"schema": _schema_of(kind), **({} if example is None else {"example": example})}
+
+
+def _schema_of(kind: type[BaseModel]) -> dict[str, Any]:
     """The JSON schema of a body, with everything that it refers to in its place."""
     schema = kind.model_json_schema()
     parts = schema.pop("$defs", {})

@@ -12,6 +12,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -28,6 +29,7 @@ class Metrics:
 
     def __init__(self) -> None:
         own = self._own = CollectorRegistry()
+        ProcessCollector(registry=own)  # memory and processor time, of a single process
         asked, model = ("route", "model"), ("model",)
         self.requests = Counter(
             "isthmus_requests", "Requests that were answered.", (*asked, "status"), registry=own

@@ -13,7 +13,7 @@ from isthmus.data import overlay as laid_over
 from isthmus.models import Ensemble
 from isthmus.recipes.segment import area_rows
 from isthmus.studio.serving.asking import JSON, PNG, Asked, ask
-from isthmus.studio.serving.bodies import BUSY, schema_of
+from isthmus.studio.serving.bodies import BUSY, described
 from isthmus.studio.serving.forms import (
     CodesAnswer,
     CodesBody,
@@ -32,7 +32,7 @@ from isthmus.studio.serving.pictures import (
     samples_png,
 )
 from isthmus.studio.serving.served import MOST_NEIGHBOURS, Searched, Served, named
-from isthmus.studio.serving.tensors import Array
+from isthmus.studio.serving.tensors import Array, Tensor
 
 _RAW = {"schema": {"type": "string", "format": "binary"}}
 _PICTURES = {kind: _RAW for kind in (PNG, "image/jpeg", "image/tiff")}
@@ -61,7 +61,8 @@ def routes(served: Mapping[str, Served]) -> APIRouter:
         """The route of a verb, if a model has it."""
         if not able[verb]:
             return lambda route: route
-        return router.post(f"/{verb}", **_described(verb, answer, drawn))
+        tensor = served[able[verb][0]].verbs[verb].input
+        return router.post(f"/{verb}", **_described(tensor, answer, drawn))
 
     async def samples(request: Request, model: str, verb: str, label: str | None) -> Response:
         one = named(served, model, verb)
@@ -126,17 +127,26 @@ def routes(served: Mapping[str, Served]) -> APIRouter:
 def _which(names: list[str]) -> Any:
     """The parameter that names a model; it may be left out where there is one alone."""
     default: Any = names[0] if len(names) == 1 else ...
-    return Query(default, json_schema_extra={"enum": names}, description="Name of the model.")
+    return Query(
+        default,
+        json_schema_extra={"enum": names},
+        description="Name of the model.",
+        examples=names[:1],
+    )
 
 
-def _described(verb: str, answer: type[BaseModel], drawn: bool) -> dict[str, Any]:
+def _described(tensor: Tensor, answer: type[BaseModel], drawn: bool) -> dict[str, Any]:
     """Body and answers of a route, for the documentation."""
-    kind = CodesBody if verb == "decode" else SamplesBody
-    body = {JSON: {"schema": schema_of(kind)}, **({} if verb == "decode" else _PICTURES)}
+    values = tensor.example()
+    example = None if values is None else {tensor.name: values.tolist()}
+    codes = tensor.name == "codes"
+    body = {JSON: described(CodesBody if codes else SamplesBody, example)}
     given = {"model": answer, **({"content": {PNG: _RAW}} if drawn else {})}
     return {
         "responses": {**BUSY, 200: given},
-        "openapi_extra": {"requestBody": {"required": True, "content": body}},
+        "openapi_extra": {
+            "requestBody": {"required": True, "content": body | ({} if codes else _PICTURES)}
+        },
     }
 
 

@@ -30,6 +30,7 @@ DATATYPES: dict[str, type[np.generic]] = {
     "FP64": np.float64,
 }
 _ANY = -1  # an axis of any length
+_SIDE, _READABLE = 16, 1024  # of an example: such an axis, and the most values
 _NUMBERS = ({int}, {float}, {int, float})
 
 
@@ -40,6 +41,11 @@ class Tensor:
     name: str
     datatype: str
     shape: tuple[int, ...]
+
+    def example(self) -> Array | None:
+        """One sample of zeros; ``None`` if it were too long to be read by people."""
+        array = np.zeros([1, *(_SIDE if length == _ANY else length for length in self.shape[1:])])
+        return array if array.size <= _READABLE else None
 
     def fitted(self, array: Array) -> Array:
         """An array as this tensor.

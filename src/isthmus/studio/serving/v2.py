@@ -24,13 +24,13 @@ from isthmus.studio.serving.bodies import (
     Strict,
     aside,
     body_of,
+    described,
     in_time,
     read_json,
-    schema_of,
 )
 from isthmus.studio.serving.metrics import note_model
 from isthmus.studio.serving.served import Served, refuse_infinite
-from isthmus.studio.serving.tensors import DATATYPES, Array, Outputs, read_binary, read_data
+from isthmus.studio.serving.tensors import DATATYPES, Array, Outputs, Tensor, read_binary, read_data
 from isthmus.studio.serving.verbs import Verb
 
 VERSION = "1"
@@ -149,15 +149,6 @@ class InferAnswer(BaseModel):
     outputs: list[InferOutput]
 
 
-_INFER_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": schema_of(InferRequest)},
-            _BINARY: {"schema": {"type": "string", "format": "binary"}},
-        },
-    }
-}
 _INFER_ANSWERS: dict[int | str, dict[str, Any]] = {
     **BUSY,
     200: {
@@ -177,7 +168,12 @@ def routes(served: Mapping[str, Served]) -> APIRouter:
         for one in served.values()
         for verb in one.verbs
     }
-    of_model: Any = Path(json_schema_extra={"enum": list(models)})
+    first = next(iter(models))
+    of_model: Any = Path(json_schema_extra={"enum": list(models)}, examples=[first])
+    asking: dict[str, Any] = {
+        "responses": _INFER_ANSWERS,
+        "openapi_extra": _infer_body(models[first][1].input),
+    }
 
     def find(name: str) -> tuple[Served, Verb]:
         if name not in models:
@@ -236,16 +232,12 @@ def routes(served: Mapping[str, Served]) -> APIRouter:
         find(name)
         return ModelReady(name=name, ready=True)
 
-    @router.post("/models/{name}/infer", responses=_INFER_ANSWERS, openapi_extra=_INFER_BODY)
+    @router.post("/models/{name}/infer", **asking)
     async def infer(request: Request, offset: Offset = None, name: str = of_model) -> Response:
         """Ask a model."""
         return await _infer(request, name, *find(name), offset)
 
-    @router.post(
-        "/models/{name}/versions/{version}/infer",
-        responses=_INFER_ANSWERS,
-        openapi_extra=_INFER_BODY,
-    )
+    @router.post("/models/{name}/versions/{version}/infer", **asking)
     async def version_infer(
         request: Request, version: Version, offset: Offset = None, name: str = of_model
     ) -> Response:
@@ -255,7 +247,20 @@ def routes(served: Mapping[str, Served]) -> APIRouter:
     return router
 
 
-def _card(tensor: Any) -> TensorCard:
+def _infer_body(tensor: Tensor) -> dict[str, Any]:
+    """The body of a request, for the documentation."""
+    values, example = tensor.example(), None
+    if values is not None:
+        one = {"name": tensor.name, "shape": list(values.shape), "datatype": tensor.datatype}
+        example = {"inputs": [{**one, "data": values.ravel().tolist()}]}
+    content = {
+        "application/json": described(InferRequest, example),
+        _BINARY: {"schema": {"type": "string", "format": "binary"}},
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _card(tensor: Tensor) -> TensorCard:
     return TensorCard(name=tensor.name, datatype=tensor.datatype, shape=list(tensor.shape))
 
 
