@@ -29,10 +29,10 @@ def started(runs: Path) -> Iterator[Any]:
         text=True,
         start_new_session=True,
     )
-    yield process
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with process:
+        yield process
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def children(pid: int) -> set[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import multiprocessing
 import os
+import signal
 import socket
 import tempfile
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +41,11 @@ class Setup:
 
     def app(self) -> Any:
         """The application, with its models loaded; see `create_server`."""
+        from isthmus.models import load
         from isthmus.studio.serving.app import create_server
         from isthmus.studio.workspace import Workspace
 
-        workspace = Workspace(None, self.runs)
-        models = {name: workspace.model(name) for name in workspace.runs()}
+        models = {name: load(path) for name, path in Workspace(None, self.runs).runs().items()}
         return create_server(models, self.access, self.limits, self.indexes)
 
 
@@ -77,12 +79,19 @@ def serve_runs(setup: Setup, bound: socket.socket, workers: int, ready: Callable
 class _Workers(Multiprocess):
     """Processes on one socket; what a dead one was doing is no longer counted."""
 
+    def init_processes(self) -> None:
+        """Start them."""
+        resource_tracker.ensure_running()  # which would let them through
+        with _interrupts_held():
+            super().init_processes()
+
     def keep_subprocess_alive(self) -> None:
         """Replace those that died."""
         from prometheus_client.multiprocess import mark_process_dead
 
         before = {process.pid for process in self.processes}
-        super().keep_subprocess_alive()
+        with _interrupts_held():
+            super().keep_subprocess_alive()
         for pid in before - {process.pid for process in self.processes}:
             mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
@@ -97,7 +106,24 @@ def _worker(setup: Setup) -> Any:
             os._exit(1)
 
     threading.Thread(target=end, daemon=True).start()
+    _hold_interrupts(False)
     return setup.app()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes that are started within see no Ctrl-C until they know what to do with it."""
+    _hold_interrupts(True)
+    try:
+        yield
+    finally:
+        _hold_interrupts(False)
+
+
+def _hold_interrupts(held: bool) -> None:
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        how = signal.SIG_BLOCK if held else signal.SIG_UNBLOCK
+        signal.pthread_sigmask(how, [signal.SIGINT])
 
 
 @contextmanager
