@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,13 @@ from starlette.testclient import TestClient
 from isthmus.studio.guard import Access
 from isthmus.studio.serving.app import create_server
 from isthmus.studio.workspace import Workspace
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Its result, in a thread: the browser of other tests keeps a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
 
 HERE = Access.at("127.0.0.1")
 

@@ -16,6 +16,7 @@ from isthmus.studio.serving.limits import Limits
 from isthmus.studio.serving.metrics import Metrics
 from isthmus.studio.serving.tensors import Outputs, Tensor
 from isthmus.studio.serving.verbs import Verb
+from studio.serving.conftest import run
 
 TENSOR = Tensor("x", "FP32", (-1, 1))
 
@@ -37,7 +38,7 @@ def doubling(seen: list[int], hold: threading.Event | None = None) -> Verb:
 def in_queue(act: Callable[[Queue], Any], **limits: Any) -> Any:
     queue = Queue("one", Limits(**limits), Metrics())
     try:
-        return asyncio.run(act(queue))
+        return run(act(queue))
     finally:
         queue.close()
 
@@ -121,17 +122,23 @@ def test_a_full_queue_refuses_and_a_place_becomes_free() -> None:
 
 def test_who_stops_waiting_is_computed_no_more() -> None:
     seen: list[int] = []
-    hold = threading.Event()
-    verb = doubling(seen, hold)
+    began, hold = threading.Event(), threading.Event()
+
+    def run(x: Any, _: str | None) -> Outputs:
+        began.set()
+        hold.wait(10)
+        seen.append(len(x))
+        return {"x": x}
+
+    verb = Verb("same", TENSOR, (TENSOR,), run)
 
     async def act(queue: Queue) -> None:
         first = asyncio.create_task(queue.ask(verb, np.ones((1, 1))))
-        while queue._jobs or not first.get_coro():  # taken by the thread, which now holds it
-            await asyncio.sleep(0.001)
+        await asyncio.to_thread(began.wait, 10)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(queue.ask(verb, np.ones((7, 1))), 0.01)
         hold.set()
-        assert (await first)["x"] == 2
+        await first
         await queue.ask(verb, np.ones((2, 1)))
 
     in_queue(act)

@@ -5,6 +5,7 @@ from typing import Any
 
 from isthmus.studio.app import create_studio
 from isthmus.studio.guard import Access
+from isthmus.studio.serving.app import create_server
 from isthmus.studio.workspace import Workspace
 
 HERE = Access.at("127.0.0.1")
@@ -29,3 +30,8 @@ def test_the_page_shows_how_to_serve_what_is_chosen(visit: Any, runs: Path) -> N
 def test_an_empty_folder_says_what_to_do(visit: Any, tmp_path: Path) -> None:
     tab = visit(create_studio(Workspace(tmp_path), HERE)).open("#/serve")
     tab.get_by_text("isthmus train digits-2d").wait_for()
+
+
+def test_the_server_s_own_documentation_loads(visit: Any, models: dict[str, Any]) -> None:
+    tab = visit(create_server(models, HERE)).open("docs")
+    tab.get_by_text("/v2/models/{name}/infer").wait_for()

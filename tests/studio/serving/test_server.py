@@ -28,6 +28,7 @@ from isthmus.studio.serving.app import create_server
 from isthmus.studio.serving.bodies import body_of
 from isthmus.studio.serving.limits import Limits
 from isthmus.studio.serving.served import refuse_infinite
+from studio.serving.conftest import run
 
 Asker = Callable[..., httpx2.Client]
 RANDOM = np.random.default_rng(0)
@@ -230,6 +231,7 @@ def test_more_than_the_limits_is_refused(asker: Asker) -> None:
     thin = np.zeros((1, 5000), np.uint8)
     refused(asking.post("/segment", content=picture(thin)), 413, "pixels")
     refused(asking.post("/encode", content=b"{" + b" " * 20_000), 413, "longer")
+    refused(asking.post("/encode", content=iter([b" " * 9000] * 3)), 413, "longer")
 
 
 def test_one_that_takes_too_long_is_given_up(asker: Asker, models: dict[str, Any]) -> None:
@@ -247,7 +249,7 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
 
     request = Request({"type": "http", "method": "POST", "headers": []}, never)
     with pytest.raises(HTTPException) as found:
-        asyncio.run(body_of(request, 0.01))
+        run(body_of(request, 0.01))
     assert found.value.status_code == 408
 
 

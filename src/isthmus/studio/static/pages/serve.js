@@ -36,7 +36,7 @@ export default async function fill(root) {
       "section",
       { class: "card" },
       h("h2", {}, "Models"),
-      h("div", { class: "row" }, ...cards.map((card, place) => h("label", {}, boxes[place], card.name, h("span", { class: "tag" }, card.kind)))),
+      h("div", { class: "row" }, ...cards.map((card, place) => h("label", {}, boxes[place], card.name, h("span", { class: "tag" }, card.kind.replaceAll("_", " "))))),
       command,
       h("p", { class: "quiet" }, `While it runs, ${AT}/docs documents all routes, ${AT}/metrics counts, and clients of the Open Inference Protocol v2 find the models under ${AT}/v2.`),
     ),
