@@ -36,7 +36,12 @@ def has_pictures(model: Any) -> bool:
 
 
 def samples_png(model: Any, samples: Array) -> bytes:
-    """Samples of an autoencoder as images side by side, in whole pixels of its type."""
+    """Samples of an autoencoder as images side by side, in whole pixels of its type.
+
+    Of one-hot label maps the labels, as `isthmus reconstruct` writes them.
+    """
+    if model.data_.get("structures"):
+        return labels_png(np.concatenate(list(samples.argmax(1)), axis=-1))
     pixels = as_pixels(model, samples)
     if pixels.ndim == 4 and pixels.shape[1] == 1:
         pixels = pixels[:, 0]
