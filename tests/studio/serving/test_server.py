@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from isthmus.studio.serving.app import create_server
 from isthmus.studio.serving.bodies import body_of
 from isthmus.studio.serving.limits import Limits
 from isthmus.studio.serving.served import refuse_infinite
+from studio.conftest import serving
 from studio.serving.conftest import run
 
 Asker = Callable[..., httpx2.Client]
@@ -325,3 +327,15 @@ def test_the_documentation_names_all_routes_and_no_other_host(asking: httpx2.Cli
 def test_nothing_to_serve_is_refused(asker: Asker) -> None:
     with pytest.raises(SettingError, match="no model"):
         asker(models={})
+
+
+def test_an_answer_does_not_wait_for_the_other_side_s_acknowledgement(
+    models: dict[str, Any],
+) -> None:
+    with serving(create_server(models, Access.at("127.0.0.1"))) as url, httpx2.Client() as client:
+        took = []
+        for _ in range(20):
+            began = time.perf_counter()
+            client.post(f"{url}/encode", json=GOOD)
+            took.append(time.perf_counter() - began)
+    assert min(took) < 0.03  # delayed acknowledgements would make each 0.04 at least
