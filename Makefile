@@ -49,6 +49,7 @@ bench: .venv/.bench
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/tiled.py
 	$(BIN)/python benchmarks/export.py
+	$(BIN)/python benchmarks/serve.py
 
 reproduce: .venv/.test
 	$(BIN)/python benchmarks/reproduce.py "$(ONLY)"

@@ -21,6 +21,7 @@ from isthmus.cli import (
     runs,
     search,
     segment,
+    serve,
     studio,
     train,
     walks,
@@ -85,4 +86,5 @@ app.command()(outliers.outliers)
 app.command()(plausibility.plausibility)
 app.command()(studio.explore)
 app.command()(studio.studio)
+app.command()(serve.serve)
 app.add_typer(data.app, name="data")

@@ -143,7 +143,7 @@ def restore_image(model: Any, image: Image) -> Image:
             f"An image of {len(channels)} channels does not suit a model of {wanted}; give one of"
             f" {wanted} channels, or a grey one."
         )
-    black, step = _units(model, image)
+    black, step = units(model, image)
     result = np.empty_like(channels)
     for first in range(0, len(channels), wanted):
         part = channels[first : first + wanted].astype(np.float32)
@@ -210,8 +210,14 @@ def _white(dtype: np.dtype[Any]) -> float:
     return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
 
 
-def _units(model: Any, image: Image) -> tuple[np.float32, np.float32]:
-    """The model's black, and the step in its units of one step of the image's."""
+def units(model: Any, image: Image) -> tuple[np.float32, np.float32]:
+    """The model's black, and the step in its units of one step of the image's.
+
+    Raises
+    ------
+    DataError
+        If floating point values are far from [0, 1] where that is needed.
+    """
     seen = _seen_range(model)
     floating = image.dtype.kind == "f"
     own_units = model.sample_dtype_.startswith("f") and seen != (0, 1)

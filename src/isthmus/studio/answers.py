@@ -84,8 +84,9 @@ def new_app(title: str, access: Access, **settings: Any) -> FastAPI:
 
 
 def refusal(status: int, sentence: str) -> JSONResponse:
-    """An answer that refuses."""
-    return JSONResponse(Refusal(error=sentence).model_dump(), status)
+    """An answer that refuses; what UTF-8 cannot hold of a name that was sent becomes ``?``."""
+    plain = sentence.encode("utf-8", "replace").decode("utf-8")
+    return JSONResponse(Refusal(error=plain).model_dump(), status)
 
 
 def absent(what: str) -> HTTPException:

@@ -23,7 +23,9 @@ def bound_socket(host: str, port: int) -> socket.socket:
         If the address is taken, or not one of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named since asyncio sends at once (TCP_NODELAY) only where it is: an answer in
+    # two parts, headers and body, would else wait 40 ms for the other side.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
