@@ -26,16 +26,6 @@ export function say(text, bad = false) {
 /** What stands where there is nothing yet: what it is for, and what to do. */
 export const empty = (title, ...advice) => h("div", { class: "card empty" }, h("h2", {}, title), h("p", {}, ...advice));
 
-/** Add the rules of a page, pages/NAME.css, once; resolves when they are there. */
-export function style(name) {
-  const href = `/static/pages/${name}.css`;
-  if (document.querySelector(`link[href="${href}"]`)) return Promise.resolve();
-  const link = h("link", { rel: "stylesheet", href });
-  const loaded = new Promise((done) => ["load", "error"].forEach((event) => link.addEventListener(event, done)));
-  document.head.append(link);
-  return loaded;
-}
-
 /** A number for people: three digits that matter. */
 export function short(number) {
   if (number == null || Number.isNaN(number)) return "–";
