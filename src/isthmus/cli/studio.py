@@ -75,18 +75,18 @@ def explore(
 
     workspace = Workspace(None, run)
     names = list(workspace.runs())
-    for path, name in zip(run, names, strict=True):
-        _refuse_untrained(workspace, path, name)
+    for path in run:
+        _refuse_codeless(path)
     page = "/".join(quote(name, safe="") for name in names)
     _serve(workspace, host, port, allow_host, browser, f"#/explore/{page}")
 
 
-def _refuse_untrained(workspace: Workspace, path: Path, name: str) -> None:
+def _refuse_codeless(path: Path) -> None:
     """Refuse what has no code space, before a server begins."""
     from isthmus.core.errors import SettingError
+    from isthmus.models import load
 
-    task = getattr(workspace.model(name), "task", "")
-    if task != "autoencoding":
+    if load(path).task != "autoencoding":
         raise SettingError(
             f"{path} is no autoencoder, so it has no code space; see isthmus studio."
         )
