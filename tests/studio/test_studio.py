@@ -80,9 +80,24 @@ def test_a_damaged_model_hides_no_other(runs: Path, tmp_path: Path) -> None:
     assert [card.name for card in workspace.cards()] == ["digits-2d"]
 
 
+def test_a_page_has_the_rules_of_no_other(visit: Any, runs: Path) -> None:
+    tab = visit(create_studio(Workspace(runs), HERE)).open("#/explore")
+    for page in ("segment", "runs", "explore"):
+        tab.get_by_role("link", name=page.capitalize(), exact=True).click()
+        tab.wait_for_selector(f".page-{page} > *")
+        holding = tab.evaluate(
+            "[...document.styleSheets].filter((one) => !one.disabled)"
+            ".map((one) => new URL(one.href).pathname).filter((path) => path.includes('/pages/'))"
+        )
+        assert holding == [f"/static/pages/{page}.css"]
+
+
 @pytest.mark.parametrize("page", ["", "#/explore", "#/segment", "#/runs", "#/serve", "docs"])
 def test_each_page_loads_without_an_error(visit: Any, runs: Path, page: str) -> None:
     visitor = visit(create_studio(Workspace(runs), HERE))
     tab = visitor.open(page)
     tab.wait_for_load_state("networkidle")
     assert tab.title()
+    text = tab.locator("body").inner_text()
+    assert "null" not in text
+    assert "undefined" not in text

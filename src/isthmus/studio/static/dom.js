@@ -42,9 +42,10 @@ export const colour = (name) => {
   return color;
 };
 
-/** The rules of a page, pages/NAME.css, asked for once; resolves when they hold. */
+/** The rules of a page, pages/NAME.css, asked for once, and of no other page; resolves when they hold. */
 export function style(name) {
   const href = `/static/pages/${name}.css`;
+  for (const link of document.querySelectorAll('link[href^="/static/pages/"]')) link.disabled = link.getAttribute("href") !== href;
   if (document.querySelector(`link[href="${href}"]`)) return Promise.resolve();
   return new Promise((done) => document.head.append(h("link", { rel: "stylesheet", href, onload: done, onerror: done })));
 }

@@ -43,7 +43,7 @@ export default async function fill(root, [project]) {
       h("input", { type: "search", placeholder: "Search runs", "aria-label": "Search runs", value: filter.search, oninput: ({ target }) => set("search")(target.value) }),
       select("Project", [["", "All projects"], ...projects, ["none", "No project"]], filter.project, set("project")),
       select("State", [["", "All states"], ...states.filter(([state]) => there.has(state) || state === filter.state)], filter.state, set("state")),
-      tags.length || filter.tag ? select("Tag", [["", "All tags"], ...tags.map((tag) => [tag, tag])], filter.tag, set("tag")) : null,
+      ...(tags.length || filter.tag ? [select("Tag", [["", "All tags"], ...tags.map((tag) => [tag, tag])], filter.tag, set("tag"))] : []),
     );
   }
 

@@ -8,7 +8,7 @@ import { ago, badge, duration, estimate, isLive, select } from "../../widgets/wo
 export default async function show(root, [name]) {
   let run = await getJson(at("runs", name));
   const { projects } = await getJson(at("runs"));
-  const title = h("div");
+  const title = h("div", { class: "title" });
   const head = h("header", { class: "head" });
   const trouble = h("section");
   const curveCard = h("section", { class: "card" });
