@@ -51,6 +51,11 @@ def test_what_is_not_believed_is_replaced() -> None:
     assert shape.findings(corrected) == [[]] * len(damaged)
 
 
+def test_an_empty_map_stays_empty() -> None:
+    empty = np.zeros_like(LABELS)
+    np.testing.assert_array_equal(shape_model().correct(np.stack([empty, LABELS]))[0], empty)
+
+
 class Credulous(Template):
     """Believes every map."""
 

@@ -103,17 +103,19 @@ class ShapeModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         A structure that is missing (`ShapeRules.missing`) is first taken from the training map
         whose other structures overlap most with those of the map, where this has background. Then
         x ← x_i where p_i(x_i) ≥ trust, else argmax_c p_i(c), with p = g(f(x)) of the last x, some
-        rounds long; then small pieces and holes are taken away (`ShapeRules.mended`).
+        rounds long; then small pieces and holes are taken away (`ShapeRules.mended`). A map without
+        any structure stays so: nothing tells where one belongs.
         """
         check_is_fitted(self)
-        given = np.array([self._completed(labels) for labels in np.asarray(maps, np.int64)])
+        maps = np.asarray(maps, np.int64)
+        given = np.array([self._completed(labels) for labels in maps])
         found = given
         for _ in range(self.rounds):
             p = self._probabilities(found)
             believed = _of_labels(p, given) >= self.trust
             found = np.where(believed, given, p.argmax(1))
         mended = [self.rules_.mended(labels) for labels in found]
-        return np.asarray(mended, np.int16)
+        return np.where(maps.any((1, 2))[:, None, None], mended, 0).astype(np.int16)
 
     def _completed(self, labels: Maps) -> Maps:
         """A map with the structures that it lacks, as the nearest training map has them.
