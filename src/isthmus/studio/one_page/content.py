@@ -29,7 +29,7 @@ from isthmus.studio.one_page.modules import address
 Array = NDArray[Any]
 _PIXELS = 2**22  # of small pictures, or of the lattice, about
 _NUMBERS = 2**19  # of the lattice of a table, and of codes
-_MOST_NODES = 64**2
+_MOST_NODES = 96**2
 _LINE = 256  # nodes of the lattice of codes of one unit
 _SIDE = 64  # pixels of a small picture at most
 _BEYOND = 0.12  # of its extent by which the lattice goes beyond the points
@@ -152,8 +152,10 @@ def _plane(codes: Codes) -> Plane:
 def _lattice(model: Any, plane: Plane, codes: Array) -> Lattice:
     classes = class_names(model) if model.conditional else [None]
     one = for_screen(model, given_class(model, classes[0]).inverse_transform(codes[:1]), _SIDE)
-    budget = (_PIXELS if one.ndim == 4 else _NUMBERS) // one[0].size // len(classes)
-    grid = _grid(plane.place(codes), min(_MOST_NODES, max(16, budget)), codes.shape[1])
+    budget = _PIXELS // math.prod(one.shape[1:3]) if one.ndim == 4 else _NUMBERS // one.size
+    grid = _grid(
+        plane.place(codes), min(_MOST_NODES, max(16, budget // len(classes))), codes.shape[1]
+    )
     nodes = plane.codes(grid.places())
     starts = range(0, len(nodes), _AT_ONCE)
     blocks = []

@@ -16,9 +16,13 @@ from base64 import b64encode
 from isthmus.studio.answers import STATIC
 
 _PREFIX = "isthmus/"
-# `import ... from "./x.js"`, `export ... from "./x.js"` and `import "./x.js"`, which begin a line.
-_IMPORT = re.compile(r'^((?:import|export)\b[^;"\']*?)(["\'])([^"\']+)\2', re.MULTILINE)
-_LATER = re.compile(r'^(?!\s*(?:\*|//|/\*)).*\bimport\(\s*(?:(["\'])([^"\']+)\1)?', re.MULTILINE)
+# What names another module, at the beginning of a line.
+_IMPORT = re.compile(
+    r'^(import\s+|(?:import|export)\b[^;"\']*?\bfrom\s+)(["\'])([^"\']+)\2', re.MULTILINE
+)
+_BEGUN = re.compile(r"^import\b(?!\s*\()", re.MULTILINE)
+# What is imported later, but for what comments say.
+_LATER = re.compile(r'^(?!\s*(?:\*|//|/\*)).*?\bimport\((?:"([^"]+)"\))?', re.MULTILINE)
 
 
 def specifier(path: str) -> str:
@@ -48,21 +52,25 @@ def modules(entry: str, given: tuple[str, ...] = ()) -> dict[str, str]:
         if specifier(path) in texts:
             continue
         text = (STATIC / path).read_text(encoding="utf-8")
-        found = []
+        found = {match[3]: _resolved(path, match[3]) for match in _IMPORT.finditer(text)}
+        _check(path, text, given)
 
-        def named(match: re.Match[str], path: str = path, found: list[str] = found) -> str:
-            before, quote, wanted = match.groups()
-            if not before.rstrip().endswith(("from", "import")):
-                return match[0]  # exports a string
-            found.append(_resolved(path, wanted))
-            return f"{before}{quote}{specifier(found[-1])}{quote}"
+        def named(match: re.Match[str], found: dict[str, str] = found) -> str:
+            return f"{match[1]}{match[2]}{specifier(found[match[3]])}{match[2]}"
 
         texts[specifier(path)] = _IMPORT.sub(named, text)
-        for match in _LATER.finditer(text):
-            if match[2] not in given:
-                raise ValueError(f"{path} imports {match[2]} later, which no page can do alone.")
-        waiting += found
+        waiting += found.values()
     return texts
+
+
+def _check(path: str, text: str, given: tuple[str, ...]) -> None:
+    """Whether every import of a module was understood."""
+    understood = [match[0] for match in _IMPORT.finditer(text) if match[0].startswith("import")]
+    if len(understood) != len(_BEGUN.findall(text)):
+        raise ValueError(f"{path} imports in a way that cannot be written into a page.")
+    for match in _LATER.finditer(text):
+        if match[1] not in given:
+            raise ValueError(f"{path} imports {match[1]} later, which no page can do alone.")
 
 
 def _resolved(path: str, wanted: str) -> str:

@@ -186,7 +186,7 @@ export async function pane(source, space, told, { painter }) {
     unitChoice,
     anchorChoice,
     shown && choice("Colour", colours.options, colours.by(), colours.set),
-    gridButton,
+    space.picture && gridButton,
     shown && pointsButton,
     space.told.length > 0 && choice("Decode as", space.told.map((name) => [name, name]), space.told[0], (name) => setClass(name)),
   );

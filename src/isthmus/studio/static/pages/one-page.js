@@ -55,13 +55,14 @@ function panels(view, between, exact) {
 /** What the model scored, beside what is simpler. */
 function about(space) {
   const { measures, scores, part } = told;
-  const cell = (score) => {
-    if (!score) return h("td", { class: "number" }, "–");
+  const cell = (score, ours) => {
+    const kind = ours ? "number ours" : "number";
+    if (!score) return h("td", { class: kind }, "–");
     const [mean, low, high] = score;
-    if (high == null) return h("td", { class: "number" }, short(mean));
+    if (high == null) return h("td", { class: kind }, short(mean));
     const digits = high > low ? Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(high - low)))) : 3; // two of the interval's
     const [middle, ...ends] = score.map((one) => one.toFixed(digits));
-    return h("td", { class: "number" }, middle, h("span", { class: "quiet interval" }, ends.join(" – ")));
+    return h("td", { class: kind }, middle, h("span", { class: "quiet interval" }, ends.join(" – ")));
   };
   const table =
     scores.length > 0 &&
@@ -71,8 +72,8 @@ function about(space) {
       h(
         "table",
         {},
-        h("thead", {}, h("tr", {}, h("th", {}, ""), measures.map((name) => h("th", { class: "number" }, name)))),
-        h("tbody", {}, scores.map(({ method, scores: row }) => h("tr", { class: method === "model" ? "ours" : "" }, h("th", { scope: "row" }, method), row.map(cell)))),
+        h("thead", {}, h("tr", {}, h("td"), scores.map(({ method }) => h("th", { scope: "col", class: method === "model" ? "number ours" : "number" }, method)))),
+        h("tbody", {}, measures.map((name, at) => h("tr", {}, h("th", { scope: "row" }, name), scores.map(({ method, scores: column }) => cell(column[at], method === "model"))))),
       ),
     );
   const words = scores.length ? `Means over the ${part} samples, with 95 % intervals.` : "This model has not been scored.";

@@ -23,7 +23,7 @@ export async function ownSource(told, space) {
   const note = h("p", { class: "note", "data-decoder": "lattice" });
   let which = 0; // class that the decoder is told
   let live = null;
-  let trouble = told.decoder ? "The decoder is being loaded; until then the picture is read" : "Read";
+  let how = told.decoder ? "The decoder is being loaded; until then the picture is read" : "Read";
 
   /** Places and distances of all codes from one, the nearest first, in typical distances. */
   function nearest(code, most) {
@@ -42,16 +42,18 @@ export async function ownSource(told, space) {
     return order.slice(0, most).map((place) => ({ place, distance: Math.sqrt(far[place]) / (typical || 1) }));
   }
 
+  const [nodes, height, width] = reading.blocks[0].shape;
+  const [down, across] = space.sample_shape.slice(-2);
+  const words = [
+    `from a lattice of ${reading.rows > 1 ? `${reading.columns} × ${reading.rows}` : nodes} decoded samples; between them it is interpolated.`,
+    units > 2 ? "They lie in the plane of the two principal axes: of a picked sample, its foot on that plane is decoded." : "",
+    space.picture && (height < down || width < across) ? `They are reduced from ${across} × ${down} to ${width} × ${height} pixels.` : "",
+  ].filter(Boolean).join(" ");
+
   function say(outside) {
-    const where = units > 2 ? " in the plane of the two principal axes, on which a picked sample is put" : "";
-    const size = reading.rows > 1 ? `${reading.columns} × ${reading.rows}` : reading.columns;
     note.dataset.decoder = live ? "live" : "lattice";
     note.toggleAttribute("data-outside", !live && outside);
-    note.textContent = live
-      ? "Computed here, by the decoder itself."
-      : outside
-        ? "Outside the lattice of decoded pictures: the nearest at its edge is shown."
-        : `${trouble} from a lattice of ${size} decoded pictures${where}; between them it is interpolated.`;
+    note.textContent = live ? "Computed here, by the decoder itself." : outside ? "Outside the lattice of decoded samples: the nearest at its edge is shown." : `${how} ${words}`;
   }
 
   async function decode(asked, more = {}) {
@@ -70,7 +72,7 @@ export async function ownSource(told, space) {
     try {
       live = await liveDecoder(told.decoder);
     } catch (error) {
-      trouble = `The decoder cannot run here (${error.message}), so the picture is read`;
+      how = `The decoder cannot run here (${error.message}), so the picture is read`;
     }
     return true;
   }
