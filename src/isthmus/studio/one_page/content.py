@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.inputs import class_names, given_class
 from isthmus.studio.explore.answers import Space
 from isthmus.studio.explore.codes import Codes
-from isthmus.studio.explore.pictures import for_screen
+from isthmus.studio.explore.pictures import for_screen, is_picture
 from isthmus.studio.one_page.modules import address
 
 Array = NDArray[Any]
@@ -35,7 +35,7 @@ _SIDE = 64  # pixels of a small picture at most
 _BEYOND = 0.12  # of its extent by which the lattice goes beyond the points
 _FAR = 0.001  # share of the points to either side that do not count for its extent
 _NARROWEST = 4  # of the lattice's sides the greater by the smaller at most
-_AT_ONCE = 256  # codes that are decoded at once
+_AT_ONCE = 256  # samples that are decoded at once
 
 
 class Block(BaseModel):
@@ -109,8 +109,9 @@ def pack(numbers: Array) -> str:
 
 
 def most_samples(model: Any, wanted: int) -> int:
-    """So many samples whose codes are no burden."""
-    return max(1, min(wanted, 2 * _NUMBERS // len(model.code_mean_)))
+    """So many samples whose codes, or rows of a table, are no burden."""
+    rows = 1 if is_picture(model) else model.sample_shape_[0]
+    return max(1, min(wanted, 2 * _NUMBERS // max(rows, len(model.code_mean_))))
 
 
 def told(space: Space, codes: Codes, run: Path) -> Told:
@@ -118,7 +119,6 @@ def told(space: Space, codes: Codes, run: Path) -> Told:
     model, data = codes.model, codes.dataset
     plane = _plane(codes)
     side = min(_SIDE, math.isqrt(_PIXELS // len(data)))
-    places = np.arange(len(data))
     labels = np.full(len(data), -1) if data.labels is None else data.labels
     facts = np.column_stack([labels, codes.errors, codes.density, codes.strangeness])
     measures, scores, part = _scores(run)
@@ -135,8 +135,8 @@ def told(space: Space, codes: Codes, run: Path) -> Told:
             "facts": pack(facts),
             "plane": pack(np.concatenate([plane.origin, plane.axes.ravel()])),
         },
-        samples=block(for_screen(model, data.samples, side)),
-        rebuilt=block(for_screen(model, codes.rebuilt(places), side)),
+        samples=_shown(model, data.samples.__getitem__, len(data), side),
+        rebuilt=_shown(model, codes.rebuilt, len(data), side),
         lattice=_lattice(model, plane, codes.codes),
     )
 
@@ -157,13 +157,21 @@ def _lattice(model: Any, plane: Plane, codes: Array) -> Lattice:
         plane.place(codes), min(_MOST_NODES, max(16, budget // len(classes))), codes.shape[1]
     )
     nodes = plane.codes(grid.places())
-    starts = range(0, len(nodes), _AT_ONCE)
-    blocks = []
-    for name in classes:
-        teller = given_class(model, name)
-        decoded = [teller.inverse_transform(nodes[i : i + _AT_ONCE]) for i in starts]
-        blocks.append(block(for_screen(model, np.concatenate(decoded), _SIDE)))
-    return Lattice(**grid._asdict(), of=blocks)
+
+    def decoded(told: Any) -> Block:
+        return _shown(
+            model, lambda places: told.inverse_transform(nodes[places]), len(nodes), _SIDE
+        )
+
+    of = [decoded(given_class(model, name)) for name in classes]
+    return Lattice(**grid._asdict(), of=of)
+
+
+def _shown(model: Any, ask: Callable[[Array], Array], count: int, side: int) -> Block:
+    """Samples by their places, asked for some at a time: whole they may be large."""
+    starts = range(0, count, _AT_ONCE)
+    some = (np.arange(start, min(start + _AT_ONCE, count)) for start in starts)
+    return block(np.concatenate([for_screen(model, ask(places), side) for places in some]))
 
 
 def _grid(places: Array, most: int, units: int) -> _Grid:
