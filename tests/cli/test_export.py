@@ -62,3 +62,14 @@ def test_a_segmenter(call: Call, refuse: Refuse, here: Path) -> None:
     assert "holds a segmenter" in refuse("encode", "discs.onnx", scans / "images", "codes.csv")
     (here / "discs.onnx").write_bytes(b"no graph")
     assert "discs.onnx is damaged" in refuse("segment", "discs.onnx", scans / "images", "more")
+
+
+def test_one_page(call: Call, refuse: Refuse, digits: Path, here: Path) -> None:
+    shown = call("export", digits, "page.html").stdout.splitlines()
+    assert shown[0].startswith("359 samples, a lattice of ")
+    assert shown[1].startswith("Wrote page.html, ")
+    assert (here / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    call("export", digits, "page", "--format", "html")
+    assert (here / "page").read_bytes() == (here / "page.html").read_bytes()
+    assert "leave it out for a page" in refuse("export", digits, "page.html", "--int8")
+    assert "--live is for pages" in refuse("export", digits, "onnx", "--live", here)

@@ -108,11 +108,17 @@ class Visitor:
 
 @pytest.fixture
 def visit(chromium: Any) -> Iterator[Any]:
-    """``visit(app)`` gives a `Visitor`; fails if a page logged an error or left the machine."""
+    """A `Visitor` of an application, or of the files of a folder, which nothing serves.
+
+    Fails if a page logged an error or left the machine.
+    """
     open_servers: list[Any] = []
     visitors: list[Visitor] = []
 
     def start(app: Any) -> Visitor:
+        if isinstance(app, Path):
+            visitors.append(Visitor(chromium, app.as_uri()))
+            return visitors[-1]
         server = serving(app)
         visitors.append(Visitor(chromium, server.__enter__()))
         open_servers.append(server)

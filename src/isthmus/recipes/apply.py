@@ -188,20 +188,20 @@ def as_brightness(model: Any, samples: NDArray[Any]) -> NDArray[np.float32]:
     samples = np.asarray(samples, np.float32)
     if model.data_.get("structures"):
         return coloured(samples.argmax(1))
-    low, high = _black_and_white(model)
+    low, high = black_and_white(model)
     seen = np.clip((samples - low) / max(high - low, 1e-12), 0, 1)
     return np.asarray(seen, np.float32)
 
 
 def from_brightness(model: Any, light: NDArray[Any]) -> NDArray[Any]:
     """What has such a brightness in [0, 1], in the units and type of the training samples."""
-    low, high = _black_and_white(model)
+    low, high = black_and_white(model)
     kind = np.dtype(model.sample_dtype_)
     values = low + (high - low) * np.asarray(light, np.float32)
     return np.asarray(np.rint(values) if kind.kind == "u" else values).astype(kind)
 
 
-def _black_and_white(model: Any) -> tuple[Any, Any]:
+def black_and_white(model: Any) -> tuple[Any, Any]:
     """The values that are seen as black and as white, see `as_brightness`."""
     if model.scaling_.offset.ndim == model.scaling_.scale.ndim == 0:
         return model.scaling_.offset, model.scaling_.offset + model.scaling_.scale

@@ -30,7 +30,7 @@ from isthmus.studio.explore.answers import (
 from isthmus.studio.explore.codes import Codes, Part
 from isthmus.studio.explore.lookup import as_address, read_sent
 from isthmus.studio.explore.pictures import for_screen, is_picture, is_plain
-from isthmus.studio.explore.work import Explorations
+from isthmus.studio.explore.work import Explorations, Work
 from isthmus.studio.workspace import Workspace
 
 Array = NDArray[Any]
@@ -67,29 +67,8 @@ def routes(workspace: Workspace) -> APIRouter:
     @router.get("/space")
     def space(run: str, part: Part = "test", count: Count = 10_000) -> Space:
         """A code space, and how far the encoding of the samples is that is begun by asking."""
-        model = explorations.model(run)
         work = explorations.work(run, part, count)
-        title = workspace.card(run).title
-        return Space(
-            name=run,
-            title=title,
-            kind=model.kind,
-            variational=isinstance(model, VariationalAutoencoder),
-            units=len(model.code_mean_),
-            mean=model.code_mean_.tolist(),
-            std=model.code_std_.tolist(),
-            order=np.argsort(-model.code_std_, kind="stable").tolist(),
-            picture=is_picture(model),
-            searchable=is_plain(model),
-            sample_shape=list(model.sample_shape_),
-            told=class_names(model) if model.conditional else [],
-            umap=UMAP.installed(),
-            doing=work.doing,
-            done=work.done,
-            mute=_mute(model),
-            trouble=work.trouble,
-            shown=None if work.codes is None else _shown(work.codes),
-        )
+        return space_of(run, workspace.card(run).title, explorations.model(run), work)
 
     @router.get("/points", response_class=Numbers)
     def points(run: str, part: Part = "test", count: Count = 10_000) -> Numbers:
@@ -184,6 +163,30 @@ def routes(workspace: Workspace) -> APIRouter:
         return Found(code=code.tolist(), error=error, near=near, seen=as_address(model, sent))
 
     return router
+
+
+def space_of(name: str, title: str, model: Any, work: Work) -> Space:
+    """What is told of a model's code space, and of the codes of samples once they are there."""
+    return Space(
+        name=name,
+        title=title,
+        kind=model.kind,
+        variational=isinstance(model, VariationalAutoencoder),
+        units=len(model.code_mean_),
+        mean=model.code_mean_.tolist(),
+        std=model.code_std_.tolist(),
+        order=np.argsort(-model.code_std_, kind="stable").tolist(),
+        picture=is_picture(model),
+        searchable=is_plain(model),
+        sample_shape=list(model.sample_shape_),
+        told=class_names(model) if model.conditional else [],
+        umap=UMAP.installed(),
+        doing=work.doing,
+        done=work.done,
+        mute=_mute(model),
+        trouble=work.trouble,
+        shown=None if work.codes is None else _shown(work.codes),
+    )
 
 
 def _mute(model: Any) -> str | None:

@@ -51,7 +51,7 @@ export async function pane(source, space, told, { painter }) {
     features,
   });
   const colours = colouring(facts, plot.setColours);
-  const grid = lattice(plot, async (places) => (await source.decode(plane.codesAt(places), { side: 32 })).block, (error) => say(error.message, true));
+  const grid = lattice(plot, async (places) => (await source.decode(plane.codesAt(places), { side: 32 })).block, (error) => say(error.message, true), source.bounds);
 
   // -- the probe ----------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ export async function pane(source, space, told, { painter }) {
   const toolbar = h(
     "div",
     { class: "toolbar" },
-    choice("View", viewsOf(space), view.kind, (kind) => ((view.kind = kind), lay())),
+    !space.fixed && choice("View", viewsOf(space), view.kind, (kind) => ((view.kind = kind), lay())),
     unitChoice,
     anchorChoice,
     shown && choice("Colour", colours.options, colours.by(), colours.set),

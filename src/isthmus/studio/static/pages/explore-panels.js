@@ -27,7 +27,7 @@ export function samplePanel(panes, told) {
   const facts = h("dl", { class: "facts" });
   const advice = h("p", { class: "quiet" }, "Press a point to see its sample beside what the model makes of it.");
   const near = panes.map((pane) => ({ pane, gallery: galleryOf([pane], told) }));
-  const actions = panes.filter(({ space }) => space.units > 2).map((pane) =>
+  const actions = panes.filter(({ space }) => space.units > 2 && !space.fixed).map((pane) =>
     h("button", { onclick: () => pane.through(pane.picked().code), title: "The places of the points stay; what is decoded goes through this sample" }, panes.length > 1 ? `Lay the plane of ${pane.space.name} through it` : "Lay the plane through it"),
   );
   const body = h(

@@ -1,7 +1,12 @@
 /** The plane on which codes are seen: which one, and the code at each of its places. */
 
-/** Ways to lay out codes of so many units: [name, title]. */
+/** Ways to lay out codes of so many units: [name, title]; where the plane is fixed, the first of them. */
 export function viewsOf(space) {
+  const views = allViewsOf(space);
+  return space.fixed ? views.slice(0, 1) : views;
+}
+
+function allViewsOf(space) {
   const umap = space.umap ? [["umap", "UMAP (a view only)"]] : [];
   if (!space.shown) return [["units", space.units > 2 ? "Two units" : "Codes as they are"]];
   if (space.units === 1) return [["units", "Codes as they are"]];

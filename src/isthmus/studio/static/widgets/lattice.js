@@ -10,8 +10,9 @@ const REST = 90; // milliseconds after which the new part is asked for
  * @param {ReturnType<import("./scatter.js").scatter>} plot
  * @param {(places: Float32Array) => Promise<import("./picture.js").Block>} decode pictures at places u, v, u, v, ...
  * @param {(error: Error) => void} failed
+ * @param {number[]} [bounds] beyond which nothing is decoded: [left, bottom, right, top]
  */
-export function lattice(plot, decode, failed) {
+export function lattice(plot, decode, failed, bounds = [-Infinity, -Infinity, Infinity, Infinity]) {
   const context = plot.under.getContext("2d");
   let sheet = null; // { canvas, left, top, width, height } in units of the plane
   let on = false;
@@ -23,9 +24,9 @@ export function lattice(plot, decode, failed) {
     const { camera } = plot;
     const side = SIDE * Math.max(1, Math.sqrt((camera.width * camera.height) / (SIDE * SIDE * MOST)));
     const step = 2 ** Math.ceil(Math.log2(side / camera.scale));
-    const [left, bottom] = camera.toPlane(0, camera.height).map((one) => Math.floor(one / step));
-    const [right, top] = camera.toPlane(camera.width, 0).map((one) => Math.floor(one / step));
-    const [columns, rows] = [right - left + 1, top - bottom + 1];
+    const [left, bottom] = camera.toPlane(0, camera.height).map((one, axis) => Math.floor(Math.max(one, bounds[axis]) / step));
+    const [right, top] = camera.toPlane(camera.width, 0).map((one, axis) => Math.floor(Math.min(one, bounds[2 + axis]) / step));
+    const [columns, rows] = [right - left + 1, top - bottom + 1].map((count) => Math.max(1, count));
     const places = new Float32Array(2 * columns * rows);
     for (let row = 0, at = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
