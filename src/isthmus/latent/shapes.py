@@ -115,7 +115,7 @@ class ShapeModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
             believed = _of_labels(p, given) >= self.trust
             found = np.where(believed, given, p.argmax(1))
         mended = [self.rules_.mended(labels) for labels in found]
-        return np.where(maps.any((1, 2))[:, None, None], mended, 0).astype(np.int16)
+        return np.where(maps.any((1, 2), keepdims=True), mended, 0).astype(np.int16)
 
     def _completed(self, labels: Maps) -> Maps:
         """A map with the structures that it lacks, as the nearest training map has them.
