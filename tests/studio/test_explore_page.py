@@ -15,14 +15,8 @@ from isthmus.recipes.runner import read_recipe
 from isthmus.studio.app import create_studio
 from isthmus.studio.workspace import Workspace
 from studio.test_studio import HERE
+from support.exploring import DECODED, INK, drag, middle
 
-# Grey values of what is decoded, with the code that it was decoded from.
-DECODED = """() => {
-  const canvas = document.querySelector(".readout canvas.decoded");
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const grey = Array.from(data).filter((_, i) => i % 4 === 0);
-  return [document.querySelector(".readout").dataset.code.split(",").map(Number), grey];
-}"""
 CODE = "document.querySelector('.readout').dataset.code"
 
 
@@ -38,26 +32,12 @@ def open_page(visit: Any, runs: Path, page: str = "", run: str = "digits-2d", **
     return tab
 
 
-def middle(tab: Any) -> tuple[float, float]:
-    tab.locator(".scatter").first.scroll_into_view_if_needed()
-    box = tab.locator(".scatter").first.bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
 def expect_decoded(tab: Any, model: Any) -> list[float]:
     """What is on the canvas is what the model makes of the code of the probe."""
     code, grey = tab.evaluate(DECODED)
     decoded = model.inverse_transform(np.array([code], np.float32))
     np.testing.assert_array_equal(grey, np.rint(as_brightness(model, decoded) * 255).ravel())
     return list(code)
-
-
-def drag(tab: Any, *places: tuple[float, float]) -> None:
-    tab.mouse.move(*places[0])
-    tab.mouse.down()
-    for place in places[1:]:
-        tab.mouse.move(*place, steps=4)
-    tab.mouse.up()
 
 
 def wait_for_other(tab: Any, code: str) -> str:
@@ -128,22 +108,10 @@ def inside(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def test_points_are_drawn_without_webgl_until_they_are_hidden(visit: Any, runs: Path) -> None:
-    count = """() => {
-      const points = document.querySelectorAll(".scatter canvas.layer")[1];
-      const copy = new OffscreenCanvas(points.width, points.height).getContext("2d");
-      return new Promise((resolve) => requestAnimationFrame(() => {
-        copy.drawImage(points, 0, 0);
-        const { data } = copy.getImageData(0, 0, points.width, points.height);
-        let seen = 0;
-        for (let i = 3; i < data.length; i += 4) seen += data[i] > 64;
-        resolve(seen / 359);
-      }));
-    }"""
     tab = open_page(visit, runs, "?canvas")
-    drawn = tab.evaluate(count)
-    assert 20 < drawn < 120  # pixels of a point
+    assert 20 < tab.evaluate(INK) / 359 < 120  # pixels of a point
     tab.click("text=Points")
-    while tab.evaluate(count):  # each waits for a frame
+    while tab.evaluate(INK):  # each waits for a frame
         pass
 
 

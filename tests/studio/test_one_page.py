@@ -22,7 +22,7 @@ from isthmus.studio.explore.pictures import for_screen
 from isthmus.studio.one_page import modules as modules_file
 from isthmus.studio.one_page import write_page
 from isthmus.studio.one_page.modules import modules
-from studio.test_explore_page import DECODED, drag, middle
+from support.exploring import DECODED, INK, drag, middle
 
 NODE_MODULES = Path(__file__).parents[2] / "frontend/node_modules"
 RUNTIME = Path(os.environ.get("ISTHMUS_ORT_WEB", NODE_MODULES / "onnxruntime-web/dist"))
@@ -30,17 +30,6 @@ HOSTILE = "</title></script><script>window.broken = 1</script><!--"
 # The pointer that is down goes to a place, which may be between two pixels.
 GO = """([x, y]) => document.querySelector(".scatter").dispatchEvent(
   new PointerEvent("pointermove", { bubbles: true, pointerId: 1, clientX: x, clientY: y }))"""
-INK = """() => {
-  const points = document.querySelectorAll(".scatter canvas.layer")[1];
-  const copy = new OffscreenCanvas(points.width, points.height).getContext("2d");
-  return new Promise((resolve) => requestAnimationFrame(() => {
-    copy.drawImage(points, 0, 0);
-    const { data } = copy.getImageData(0, 0, points.width, points.height);
-    let seen = 0;
-    for (let i = 3; i < data.length; i += 4) seen += data[i] > 64;
-    resolve(seen);
-  }));
-}"""
 
 
 @pytest.fixture(scope="module")
