@@ -12,6 +12,7 @@ import httpx2
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from isthmus.models import load
@@ -19,6 +20,7 @@ from isthmus.recipes.apply import as_brightness
 from isthmus.recipes.autoencoding import read_data
 from isthmus.recipes.runner import read_recipe
 from isthmus.studio.explore import routes
+from isthmus.studio.explore.codes import _distances
 from isthmus.studio.workspace import Workspace
 from studio.test_studio import HERE, client
 
@@ -120,6 +122,18 @@ def test_a_code_is_decoded_as_by_the_model(asking: httpx2.Client, known: Any) ->
         NearestNeighbors().fit(model.transform(test.samples)).kneighbors(None, 1)[0]
     )
     assert float(answer.headers["x-distance"]) == pytest.approx(far.min() / typical, rel=1e-3)
+
+
+@pytest.mark.parametrize("known", [1000, 40])
+def test_no_code_is_its_own_neighbour(monkeypatch: pytest.MonkeyPatch, known: int) -> None:
+    monkeypatch.setattr("isthmus.studio.explore.codes._KNOWN", known)
+    codes = np.random.default_rng(0).normal(3, 1, (60, 128)).astype(np.float32)
+    near, tenth = _distances(codes, NearestNeighbors().fit(codes), lambda what, share: None)
+    kept = np.sort(np.random.default_rng(0).permutation(60)[:known])
+    far = cdist(codes.astype(float), codes[kept].astype(float))
+    far[kept, np.arange(len(kept))] = np.inf
+    np.testing.assert_allclose(near, far.min(1), rtol=1e-4)
+    np.testing.assert_allclose(tenth, np.sort(far)[:, 9], rtol=1e-4)
 
 
 def test_a_sample_is_shown_beside_what_is_rebuilt(asking: httpx2.Client, known: Any) -> None:

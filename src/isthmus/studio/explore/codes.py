@@ -127,20 +127,24 @@ def _distances(
     codes: Array, neighbours: NearestNeighbors, report: Report
 ) -> tuple[Array, NDArray[np.float64]]:
     """Distance of each code to the nearest other one, and to the tenth."""
+    rows = np.arange(len(codes))
+    known = rows
     if codes.shape[1] > _FEW_UNITS and len(codes) > _KNOWN:
-        some = np.random.default_rng(0).permutation(len(codes))[:_KNOWN]
-        neighbours = NearestNeighbors().fit(codes[np.sort(some)])
-    k = min(_NEIGHBOURS, neighbours.n_samples_fit_ - 1)
+        known = np.sort(np.random.default_rng(0).permutation(rows)[:_KNOWN])
+        neighbours = NearestNeighbors().fit(codes[known])
+    k = min(_NEIGHBOURS, len(known) - 1)
     if k < 1:
         return np.zeros(len(codes)), np.zeros(len(codes))
     found = []
     for start in range(0, len(codes), 8 * _AT_ONCE):
         report("Measuring distances", start / len(codes))
-        found.append(neighbours.kneighbors(codes[start : start + 8 * _AT_ONCE], k + 1)[0])
-    distances = np.concatenate(found)
-    # Each is its own nearest, unless only some of the codes are looked among.
-    first = np.where(distances[:, 0] > 0, distances[:, 0], distances[:, 1])
-    return first, distances[:, -1]
+        part = rows[start : start + 8 * _AT_ONCE]
+        distances, places = neighbours.kneighbors(codes[part], k + 1)
+        # A code itself is no other, and by rounding it may not even be at distance 0.
+        itself = known[places] == part[:, None]
+        found.append(np.sort(np.where(itself, np.inf, distances)))
+    others = np.concatenate(found)
+    return others[:, 0], others[:, k - 1]
 
 
 def _strangeness(
