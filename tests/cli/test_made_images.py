@@ -23,7 +23,7 @@ def test_data_make(call: Call, refuse: Callable[..., str], here: Path) -> None:
 
 def test_data_ls_and_check(call: Call) -> None:
     rows = [line for line in call("data", "ls").stdout.splitlines() if line.startswith("made-")]
-    assert len(rows) == 8
+    assert len(rows) == 9
     assert all(row.endswith("made when asked for") for row in rows)
     assert "made-lungs can be used." in call("data", "check", "made-lungs").stdout
 

@@ -207,7 +207,7 @@ def test_labels_that_cannot_be_written(tmp_path: Path) -> None:
     labels = np.zeros(geometry.canonical_shape, np.int16)
     with pytest.raises(SettingError, match=r"must end in \.nii"):
         write_label_volume(tmp_path / "a.png", labels, geometry)
-    with pytest.raises(DataError, match="do not fit"):
+    with pytest.raises(DataError, match="does not fit"):
         write_label_volume(tmp_path / "a.nii", labels[:1], geometry)
     with pytest.raises(DataError, match="whole numbers"):
         write_label_volume(tmp_path / "a.nii", labels - 1, geometry)
