@@ -74,6 +74,7 @@ def new_app(title: str, access: Access, **settings: Any) -> FastAPI:
             swagger_js_url="static/vendor/swagger-ui.js",
             swagger_css_url="static/vendor/swagger-ui.css",
             swagger_favicon_url="static/icon.svg",
+            swagger_ui_parameters={"validatorUrl": None},  # which is a page elsewhere
         )
         # The page starts by a script of its own, which the others may not.
         policy = "default-src 'self'; img-src 'self' data:; script-src 'self' 'unsafe-inline';"
