@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -259,3 +260,12 @@ def test_texts_that_are_no_texts_are_refused(out: Path) -> None:
 
 
 # -- writing ----------------------------------------------------------------------------------
+
+
+def test_without_the_libraries(
+    whole: Path, digits: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    for use in (lambda: isthmus.load(whole), lambda: export_onnx(fitted(digits[:60]), tmp_path)):
+        with pytest.raises(SettingError, match=r"run pip install 'isthmus\[onnx\]'"):
+            use()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -227,12 +226,3 @@ def test_8_bits_that_differ_are_not_kept(
     written = export_onnx(fitted(digits[:60]), tmp_path / "out", int8=True)
     assert not any(one.int8.kept for one in written if one.int8)
     assert "so it stays in 32" in str(written[0].int8)
-
-
-def test_without_the_libraries(
-    whole: Path, digits: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    for use in (lambda: isthmus.load(whole), lambda: export_onnx(fitted(digits[:60]), tmp_path)):
-        with pytest.raises(SettingError, match=r"run pip install 'isthmus\[onnx\]'"):
-            use()
