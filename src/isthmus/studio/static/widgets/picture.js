@@ -76,6 +76,6 @@ function paintBars(canvas, values, features) {
     context.fillText(name.length > 22 ? `${name.slice(0, 21)}…` : name, from - 6, y + height / 2, from - 8);
     context.fillStyle = ink;
     context.textAlign = "left";
-    context.fillText(short(value), from + room + 6, y + height / 2);
+    context.fillText(short(value), from + room + 6, y + height / 2, width - from - room - 8);
   });
 }
