@@ -19,7 +19,8 @@ from isthmus.recipes import object_files
 from isthmus.recipes.evaluation import Evaluation
 from isthmus.recipes.runner import evaluate_on, start_run
 from isthmus.recipes.score_objects import score_object_folders
-from isthmus.recipes.segment import Wanted, segment_files
+from isthmus.recipes.segment import segment_files
+from isthmus.recipes.segmented import Wanted
 from isthmus.recipes.thresholding import otsu_components, otsu_mask, otsu_watershed
 from isthmus.reports import write_report
 from support.touching import touching, touching_recipe, write_touching

@@ -22,7 +22,8 @@ from isthmus.metrics import expected_dice, pixel_entropy, structure_entropy
 from isthmus.models import Ensemble
 from isthmus.recipes import segment
 from isthmus.recipes.runner import start_run
-from isthmus.recipes.segment import AREAS, REVIEW, Wanted, area_rows, segment_files
+from isthmus.recipes.segment import AREAS, REVIEW, segment_files
+from isthmus.recipes.segmented import Wanted, area_rows
 from support.disc_files import disc_recipe, write_discs
 from support.discs import discs
 

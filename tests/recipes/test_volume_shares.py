@@ -14,7 +14,7 @@ from isthmus.metrics import severity
 from isthmus.recipes import find_recipe, parse_recipe
 from isthmus.recipes.quantify import NOT_FOUND, quantify_files
 from isthmus.recipes.runner import Run, reopen_run, start_run
-from isthmus.recipes.segment import Wanted
+from isthmus.recipes.segmented import Wanted
 from isthmus.recipes.shares import ShareOf
 from isthmus.recipes.volume_files import segment_volumes
 from isthmus.reports import write_report

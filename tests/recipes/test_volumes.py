@@ -19,7 +19,8 @@ from isthmus.metrics import expected_dice, pixel_entropy, segmentation_scores
 from isthmus.recipes import Recipe, parse_recipe
 from isthmus.recipes.runner import Run, evaluate_on, start_run
 from isthmus.recipes.score import numbered
-from isthmus.recipes.segment import Wanted, segment_files
+from isthmus.recipes.segment import segment_files
+from isthmus.recipes.segmented import Wanted
 from isthmus.recipes.volume_files import score_volumes, segment_volumes
 from isthmus.recipes.volume_pictures import seen, side_by_side
 from isthmus.recipes.volumes import evaluate, volume_agreement

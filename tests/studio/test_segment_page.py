@@ -23,8 +23,9 @@ from isthmus.data.overlay import class_colour
 from isthmus.metrics import instance_scores, segmentation_scores, structure_entropy
 from isthmus.models import InstanceSegmenter
 from isthmus.recipes.runner import read_recipe
-from isthmus.recipes.segment import Wanted, segment_files
+from isthmus.recipes.segment import segment_files
 from isthmus.recipes.segmentation import read_data
+from isthmus.recipes.segmented import Wanted
 from isthmus.studio.app import create_studio
 from isthmus.studio.workspace import Workspace
 from studio.test_studio import HERE

@@ -75,7 +75,8 @@ def segment(
     from isthmus.cli.progress import counting
     from isthmus.core.errors import DataError
     from isthmus.data.volumes import holds_volumes
-    from isthmus.recipes.segment import REVIEW, TABLES, Wanted, segment_files
+    from isthmus.recipes.segment import REVIEW, TABLES, segment_files
+    from isthmus.recipes.segmented import Wanted
     from isthmus.recipes.volume_files import segment_volumes
 
     volumes = holds_volumes(Path(source))

@@ -1,7 +1,8 @@
 """What users import: estimators with scikit-learn's conventions, saving and loading."""
 
 from isthmus.models._base import MODELS
-from isthmus.models._files import load, model_fingerprint
+from isthmus.models._files import model_fingerprint
+from isthmus.models._loading import load
 from isthmus.models.autoencoder import Autoencoder
 from isthmus.models.cascade import Cascade
 from isthmus.models.class_encoder import ClassEncoder

@@ -20,7 +20,8 @@ from isthmus.core.errors import ModelFileError, SettingError
 from isthmus.core.registry import Spec, explain, nearest
 from isthmus.data.absorbed import absorbed
 from isthmus.models._base import MODELS
-from isthmus.models._files import Document, SavedModel, load
+from isthmus.models._files import Document, SavedModel
+from isthmus.models._loading import load
 from isthmus.training import Checkpoints, History, Observer, Phases
 
 Labels = NDArray[np.int16]

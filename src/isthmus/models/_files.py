@@ -15,15 +15,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 import isthmus
-from isthmus.core.errors import IsthmusError, ModelFileError, SettingError
+from isthmus.core.errors import ModelFileError, SettingError
 from isthmus.core.files import atomic_folder, sha256
 from isthmus.core.registry import explain
 from isthmus.core.settings import PositiveInt
 from isthmus.data.fingerprint import fingerprint
-from isthmus.models._base import MODELS
 from isthmus.training.tensors import read_tensors, write_tensors
 
-_DOCUMENT = "model.json"
+DOCUMENT = "model.json"
 _TENSORS = "model.safetensors"
 _MOST_TEXT = 64 * 2**20  # bytes of model.json
 _MOST_WEIGHTS = 64 * 2**30  # bytes of all tensors
@@ -96,7 +95,7 @@ class SavedModel:
             self._compare(forms, expected)
             if sha256(path) != self.document.weights_sha256:
                 raise ModelFileError(
-                    f"{path} is not the file that was saved with {_DOCUMENT} (its checksum"
+                    f"{path} is not the file that was saved with {DOCUMENT} (its checksum"
                     " differs); copy the whole model folder again."
                 )
             return read_tensors(path)[0]
@@ -116,7 +115,7 @@ class SavedModel:
             found, belongs = forms.get(name, "missing"), wanted.get(name, "nothing")
             if found != belongs:
                 raise ModelFileError(
-                    f"{self.folder / _TENSORS} does not fit {_DOCUMENT}: '{name}' is {found} where"
+                    f"{self.folder / _TENSORS} does not fit {DOCUMENT}: '{name}' is {found} where"
                     f" {belongs} belongs; use the two files of one model."
                 )
 
@@ -132,45 +131,12 @@ def save_model(path: str | Path, document: Document, tensors: dict[str, Tensor])
         If the disk refuses.
     """
     path = Path(path)
-    if path.exists() and not (path.is_dir() and (path / _DOCUMENT).exists()) and not _empty(path):
+    if path.exists() and not (path.is_dir() and (path / DOCUMENT).exists()) and not _empty(path):
         raise SettingError(f"{path} exists and is not a model; choose another name.")
     with atomic_folder(path) as temporary:
         write_tensors(temporary / _TENSORS, tensors)
         whole = document.model_copy(update={"weights_sha256": sha256(temporary / _TENSORS)})
-        (temporary / _DOCUMENT).write_text(whole.model_dump_json(indent=2), encoding="utf-8")
-
-
-def load(path: str | Path) -> Any:
-    """Load a saved model, from its folder or from the folder of the run that trained it.
-
-    An exported model is loaded from its folder, or from one of its ONNX files: onnxruntime computes
-    then what torch does otherwise. It cannot be trained on or saved again.
-
-    Returns
-    -------
-    estimator
-        Fitted, of the class that was saved.
-
-    Raises
-    ------
-    ModelFileError
-        If files are missing, truncated, foreign, oversized, or do not fit each other.
-    SettingError
-        If the libraries of ONNX are needed and not installed.
-    """
-    folder = _folder(path)
-    if not (folder / _DOCUMENT).exists():
-        from isthmus.models import _exported  # which needs the documents of this module
-
-        if _exported.is_exported(folder):
-            return _exported.load_exported(folder)
-    document = _read_document(folder)
-    try:
-        return MODELS[document.kind].from_saved(SavedModel(folder, document))
-    except ModelFileError:
-        raise
-    except IsthmusError as error:
-        raise ModelFileError(f"{folder / _DOCUMENT} cannot be used: {error}") from error
+        (temporary / DOCUMENT).write_text(whole.model_dump_json(indent=2), encoding="utf-8")
 
 
 def model_fingerprint(model: Any) -> str:
@@ -186,18 +152,12 @@ def model_fingerprint(model: Any) -> str:
     return hashlib.sha256(prints.encode()).hexdigest()[:16]
 
 
-def _folder(path: str | Path) -> Path:
-    """Of the model that a folder is, or of the run that it is."""
-    folder = Path(path)
-    of_run = not (folder / _DOCUMENT).exists() and (folder / "model" / _DOCUMENT).exists()
-    return folder / "model" if of_run else folder
-
-
-def _read_document(folder: Path) -> Document:
-    path = folder / _DOCUMENT
+def read_document(folder: Path) -> Document:
+    """``model.json`` of a model folder, checked."""
+    path = folder / DOCUMENT
     if not path.is_file():
         raise ModelFileError(
-            f"{folder} holds no model ({_DOCUMENT} is missing); give the folder of a model or of a"
+            f"{folder} holds no model ({DOCUMENT} is missing); give the folder of a model or of a"
             " run."
         )
     _refuse_large(path, _MOST_TEXT)

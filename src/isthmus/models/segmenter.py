@@ -30,7 +30,7 @@ from isthmus.data.intensities import INTENSITIES
 from isthmus.inference.segmentation import class_probabilities, resized, resized_labels
 from isthmus.models._base import MODELS
 from isthmus.models._estimator import seed_of
-from isthmus.models._files import load
+from isthmus.models._loading import load
 from isthmus.models._pairs import check_images, check_maps
 from isthmus.models._predicting import PredictingMixin, mirror_axes
 from isthmus.models._saving import SavingMixin

@@ -19,7 +19,7 @@ from isthmus.recipes.score_objects import OBJECTS
 
 if TYPE_CHECKING:
     from isthmus.models import Ensemble
-    from isthmus.recipes.segment import Found, Wanted
+    from isthmus.recipes.segmented import Found, Wanted
 
 Array = NDArray[Any]
 COUNTS = "counts.csv"
@@ -100,21 +100,6 @@ class ObjectWriter:
         objects = {name: np.concatenate(parts) for name, parts in self._objects.items()}
         write_table(out / OBJECTS, objects)
         write_table(out / COUNTS, {name: np.array(values) for name, values in self._counts.items()})
-
-
-def object_classes(model: Any, p: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities ``(K, H, W)`` of the background and the classes of objects.
-
-    Parameters
-    ----------
-    model
-        An instance segmenter.
-    p
-        Probabilities ``(C, H, W)`` of its pixel classes.
-    """
-    relief = model.relief(p)
-    share = relief.classes / relief.classes.sum(0).clip(np.finfo(np.float32).tiny)
-    return np.concatenate([1 - relief.objects[None], share * relief.objects])
 
 
 def object_columns(

@@ -21,7 +21,7 @@ from isthmus.models import Cascade, Ensemble
 from isthmus.models.ensemble import names_of_classes
 from isthmus.recipes.inputs import load_segmenter, load_volume_segmenter
 from isthmus.recipes.pages import HeldPage, pages_of
-from isthmus.recipes.segment import read_as_trained
+from isthmus.recipes.segmented import read_as_trained
 from isthmus.recipes.shares import ShareOf, shares_of
 from isthmus.recipes.volume_files import sliceable, volumes_by_name
 

@@ -37,7 +37,8 @@ from isthmus.recipes.apply import FILES, refuse_target
 from isthmus.recipes.inputs import load_volume_segmenter
 from isthmus.recipes.restore import write_image
 from isthmus.recipes.score import Scored, chosen_names, find_groups, write_cases
-from isthmus.recipes.segment import VOLUMES, Wanted, named, parts_of, write_review
+from isthmus.recipes.segment import VOLUMES, parts_of, write_review
+from isthmus.recipes.segmented import Wanted, named
 from isthmus.recipes.volume_pictures import side_by_side
 
 

@@ -22,7 +22,7 @@ from isthmus.metrics.overlap import overlap_counts
 from isthmus.models import Cascade, Ensemble
 from isthmus.recipes.object_files import object_columns
 from isthmus.recipes.pages import HeldPage
-from isthmus.recipes.segment import Found, area_rows, read_as_trained, segment_image
+from isthmus.recipes.segmented import Found, area_rows, read_as_trained, segment_image
 from isthmus.recipes.shares import ShareOf, shares_of
 from isthmus.studio.parts import Parts, packed
 from isthmus.studio.samples import Sample

@@ -17,7 +17,7 @@ from isthmus.data.image_bytes import decode_bytes, image_suffix
 from isthmus.models import Ensemble
 from isthmus.recipes.one_image import sample_of
 from isthmus.recipes.pages import HeldPage
-from isthmus.recipes.segment import read_as_trained
+from isthmus.recipes.segmented import read_as_trained
 from isthmus.studio.answers import Png
 from isthmus.studio.serving.bodies import aside, body_of, chosen, in_time, read_json
 from isthmus.studio.serving.forms import CodesBody, SamplesBody

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from isthmus.data import overlay as laid_over
 from isthmus.models import Ensemble
-from isthmus.recipes.segment import area_rows
+from isthmus.recipes.segmented import area_rows
 from isthmus.studio.serving.asking import JSON, PNG, Asked, ask
 from isthmus.studio.serving.bodies import BUSY, described
 from isthmus.studio.serving.forms import (

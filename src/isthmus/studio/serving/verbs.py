@@ -13,7 +13,7 @@ from isthmus.core.errors import DataError
 from isthmus.models import Ensemble
 from isthmus.recipes.inputs import class_names, given_class
 from isthmus.recipes.restore import restore_image
-from isthmus.recipes.segment import segment_image
+from isthmus.recipes.segmented import segment_image
 from isthmus.studio.serving.tensors import Outputs, Tensor
 
 Array = NDArray[Any]
