@@ -20,7 +20,7 @@ from isthmus.data import read as read_samples
 from isthmus.data.pixels import convert
 from isthmus.metrics import expected_dice, pixel_entropy, structure_entropy
 from isthmus.models import Ensemble
-from isthmus.recipes import segment
+from isthmus.recipes import segmented
 from isthmus.recipes.runner import start_run
 from isthmus.recipes.segment import AREAS, REVIEW, segment_files
 from isthmus.recipes.segmented import Wanted, area_rows
@@ -216,9 +216,9 @@ def test_outside_of_the_field_of_view_is_background() -> None:
     image = np.zeros((40, 40), np.uint8)
     image[10:30, 10:30] = 200
     disc = np.stack([np.zeros((40, 40)), np.ones((40, 40))]).astype(np.float32)
-    assert segment._labels(ensemble, disc, image).all()
+    assert segmented._labels(ensemble, disc, image).all()
     model.data_ |= {"reading": {"field_of_view": "lit"}}
-    assert (segment._labels(ensemble, disc, image) == (image > 0)).mean() > 0.99
+    assert (segmented._labels(ensemble, disc, image) == (image > 0)).mean() > 0.99
 
 
 @pytest.mark.parametrize(
