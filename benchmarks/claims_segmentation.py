@@ -166,7 +166,8 @@ def _early_gradient(spec: dict[str, Any], train: PairSet, seed: int) -> float:
     loss = LOSSES.build("dice_cross_entropy")
     loss(logits, torch.from_numpy(np.stack(y))).mean().backward()
     layers = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    first, last = (  # `backward` has set all gradients
+    first, last = (
+        # `backward` has set all gradients.
         float(layer.weight.grad.square().mean().sqrt())  # type: ignore[union-attr]
         for layer in (layers[0], layers[-1])
     )

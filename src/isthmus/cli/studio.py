@@ -95,9 +95,11 @@ def _refuse_codeless(path: Path) -> None:
 def _serve(
     workspace: Workspace, host: str, port: int, names: list[str] | None, browser: bool, page: str
 ) -> None:
+    import webbrowser
+
     from isthmus.studio.app import create_studio
     from isthmus.studio.guard import Access
-    from isthmus.studio.server import address, bound_socket, run_server, show_page
+    from isthmus.studio.server import address, bound_socket, run_server
 
     access = Access.at(host, names or ())
     with bound_socket(host, port) as bound:
@@ -107,6 +109,6 @@ def _serve(
         def ready() -> None:
             typer.echo(f"Isthmus is at {shown}\nStop it by Ctrl-C.")
             if browser:
-                show_page(shown)
+                webbrowser.open(shown)
 
         run_server(create_studio(workspace, access), bound, ready)

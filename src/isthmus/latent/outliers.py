@@ -45,7 +45,7 @@ _ROUNDING = 1e-5  # by which a score may change with the samples that are scored
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class OutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # no types
+class OutlierDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn has no types
     """Tells which samples are not like those of the training, by an autoencoder.
 
     A sample has two numbers: the squared error of its reconstruction, and the distance of its code

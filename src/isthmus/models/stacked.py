@@ -44,7 +44,7 @@ def _has_probabilities(model: StackedAutoencoder) -> bool:
 
 @MODELS.register("stacked_autoencoder")
 @dataclass(kw_only=True, eq=False, repr=False)
-class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]  # no types
+class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]  # sklearn untyped
     """Deep autoencoder that is trained layer by layer, then as a whole, then with a classifier.
 
     1. Each layer of the (dense) network and its mirror image are an autoencoder on the codes of the
@@ -254,7 +254,7 @@ class StackedAutoencoder(ClassifierMixin, Autoencoder):  # type: ignore[misc]  #
             return np.asarray(self.classifier_.predict(self._plain_codes(X)))
         return np.asarray(self.classes_[self.predict_proba(X).argmax(1)])
 
-    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]  # no types
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]  # sklearn has no types
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probability of each class, ``(N, classes)``, in the order of `classes_`.
 

@@ -21,7 +21,7 @@ from isthmus.training import Checkpoints, Observer
 
 @MODELS.register("volume_cascade")
 @dataclass(kw_only=True, eq=False, repr=False)
-class VolumeCascade(PredictingVolumesMixin, Cascade):  # type: ignore[misc]  # volumes have sizes
+class VolumeCascade(PredictingVolumesMixin, Cascade):  # type: ignore[misc]  # takes voxel sizes too
     """A `Cascade` of volumes: the organ's box has slices too, and pieces are parts of the volume.
 
     The first finds the organ in the whole volume, the second lesions in the box ``(d, h, w)``
@@ -45,7 +45,7 @@ class VolumeCascade(PredictingVolumesMixin, Cascade):  # type: ignore[misc]  # v
     task: ClassVar[str] = "volumes"
 
     @property
-    def axis_(self) -> int:  # type: ignore[override]  # it is the second one's
+    def axis_(self) -> int:  # type: ignore[override]  # computed, not kept
         """The axis that slices lie across."""
         axis: int = self.second_.axis_
         return axis

@@ -65,7 +65,8 @@ class Access:
         more
             Further names under which the machine is reached.
         """
-        names = {"127.0.0.1", "localhost", "::1", host, *more} - {"0.0.0.0", "::"}  # noqa: S104
+        every = {"0.0.0.0", "::"}  # noqa: S104  # all addresses, which is no name of any
+        names = {"127.0.0.1", "localhost", "::1", host, *more} - every
         token = None if is_loopback(host) else secrets.token_urlsafe(32)
         return cls(frozenset(names), token, most_bytes)
 

@@ -16,6 +16,7 @@ from isthmus.core.errors import DataError
 from isthmus.core.labels import IGNORED
 from isthmus.data.images import Page
 from isthmus.data.overlay import class_colour, displayed
+from isthmus.inference.instances import Instances
 from isthmus.metrics import SEVERITY_SCALES, severity
 from isthmus.metrics.instances import match, overlaps
 from isthmus.metrics.overlap import overlap_counts
@@ -137,7 +138,7 @@ def answer(
         label_bytes=labels.itemsize,
         classes=_areas(found, names, sample),
         shares=_shares(ensemble.members[0], found.labels, names),
-        objects=None if objects is None else _columns(found, image),
+        objects=None if objects is None else _columns(objects, image),
         counted=None if sample is None else _counted(found, sample),
         entropy_bits=found.entropy,
         most_bits=float(np.log2(len(found.p))),
@@ -186,9 +187,8 @@ def _counted(found: Found, sample: Sample) -> Counted | None:
     return Counted(true=len(pairs.reference), matched=_known(match(pairs).ap))
 
 
-def _columns(found: Found, image: NDArray[Any]) -> dict[str, list[int | float]]:
-    assert found.objects is not None  # noqa: S101
-    columns = {"label": found.objects.classes, **object_columns(found.objects, image)}
+def _columns(objects: Instances, image: NDArray[Any]) -> dict[str, list[int | float]]:
+    columns = {"label": objects.classes, **object_columns(objects, image)}
     return {name: values.tolist() for name, values in columns.items()}
 
 

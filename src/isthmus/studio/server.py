@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 import threading
 import time
-import webbrowser
 from collections.abc import Callable
 from typing import Any
 
 from isthmus.core.errors import SettingError
 
+ENDING = 3  # seconds for requests that are answered when a server ends
 _WAITING = 30.0  # seconds for a server to begin
 
 
@@ -50,7 +50,7 @@ def run_server(app: Any, bound: socket.socket, ready: Callable[[], None]) -> Non
     import uvicorn
 
     settings = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=3
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=ENDING
     )
     server = uvicorn.Server(settings)
 
@@ -66,8 +66,3 @@ def run_server(app: Any, bound: socket.socket, ready: Callable[[], None]) -> Non
         server.run(sockets=[bound])
     except KeyboardInterrupt:
         pass  # is how a server ends
-
-
-def show_page(url: str) -> None:
-    """Open a browser, where there is one."""
-    webbrowser.open(url)

@@ -125,9 +125,7 @@ class Cards:
             if not row["hidden"] and (card := self._card(path, row, RunCard, names)) is not None:
                 card.place = places.get(name)
                 found.append(card)
-        order = {"running": 0, "stopping": 0, "queued": 1}
-        key = lambda card: (order.get(card.state, 2), card.place or 0, -(card.when or 0))  # noqa: E731
-        return sorted(found, key=key)
+        return sorted(found, key=_urgency)
 
     def detail(self, name: str) -> RunDetail:
         """One run; 404 if there is none of the name."""
@@ -221,6 +219,12 @@ def metric_facts(name: str) -> dict[str, Any]:
     except SettingError:  # of a run of another version
         title, better = name, True
     return {"name": name, "title": title, "higher_is_better": better}
+
+
+def _urgency(card: RunCard) -> tuple[int, int, float]:
+    """What trains first, then what waits in its order, then the newest."""
+    first = {"running": 0, "stopping": 0, "queued": 1}.get(card.state, 2)
+    return first, card.place or 0, -(card.when or 0)
 
 
 def _state(row: Row, path: Path, finished: bool) -> str:

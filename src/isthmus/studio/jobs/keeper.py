@@ -24,7 +24,7 @@ def main(folder: str, lock: str, *command: str) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda number, _: early.append(number))
     # What is run is what the server put together, never a client's words.
-    training = subprocess.Popen(command, pass_fds=[int(lock)])  # noqa: S603
+    training = subprocess.Popen(command, pass_fds=[int(lock)])  # noqa: S603  # as said
     if early:
         training.send_signal(early[0])
     write_text(Path(folder) / EXIT, str(training.wait()))

@@ -22,12 +22,11 @@ from uvicorn import Config
 from uvicorn.supervisors import Multiprocess
 
 from isthmus.studio.guard import Access
-from isthmus.studio.server import run_server
+from isthmus.studio.server import ENDING, run_server
 from isthmus.studio.serving.limits import Limits
+from isthmus.studio.serving.metrics import SHARED
 
-_SHARED = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client lets several processes count
 _STARTING = 120  # seconds for a worker to answer its keeper
-_ENDING = 3  # seconds for requests that are answered when a server ends
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def serve_runs(setup: Setup, bound: socket.socket, workers: int, ready: Callable
             workers=workers,
             log_level="warning",
             access_log=False,
-            timeout_graceful_shutdown=_ENDING,
+            timeout_graceful_shutdown=ENDING,
             timeout_worker_healthcheck=_STARTING,
         )
         threading.Thread(target=_wait, args=(setup, bound, ready), daemon=True).start()
@@ -93,7 +92,7 @@ class _Workers(Multiprocess):
         with _interrupts_held():
             super().keep_subprocess_alive()
         for pid in before - {process.pid for process in self.processes}:
-            mark_process_dead(pid)  # type: ignore[no-untyped-call]
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]  # it has no types
 
 
 def _worker(setup: Setup) -> Any:
@@ -130,17 +129,17 @@ def _hold_interrupts(held: bool) -> None:
 def _shared_counts() -> Iterator[None]:
     """A temporary folder in which all workers count."""
     with tempfile.TemporaryDirectory(prefix="isthmus-metrics-") as folder:
-        os.environ[_SHARED] = folder
+        os.environ[SHARED] = folder
         try:
             yield
         finally:
-            del os.environ[_SHARED]
+            del os.environ[SHARED]
 
 
 def _wait(setup: Setup, bound: socket.socket, ready: Callable[[], None]) -> None:
     """Ask until a worker answers."""
     host, port = bound.getsockname()[:2]
-    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # not bound here
     headers = {"Host": "localhost", "Authorization": f"Bearer {setup.access.token}"}
     end = time.monotonic() + _STARTING
     while time.monotonic() < end:

@@ -20,7 +20,6 @@ export const at = (...parts) => `/api/${parts.map(encodeURIComponent).join("/")}
 
 export const getJson = async (path, options) => (await ask(path, options)).json();
 export const getBuffer = async (path, options) => (await ask(path, options)).arrayBuffer();
-export const getBlob = async (path, options) => (await ask(path, options)).blob();
 
 const withJson = (method, body) => ({
   method,
